@@ -115,7 +115,10 @@ def bufio_cc_fuzz_test(name, srcs = None, deps = [], copts = [], corpus = [], **
             "//conditions:default": [],
         }),
         data = corpus,
-        args = ["$(location %s)" % file for file in corpus],
+        args = select({
+            "//tools:fuzz": [],  # Given files, libFuzzer would only replay them.
+            "//conditions:default": ["$(location %s)" % file for file in corpus],
+        }),
         size = "small",
         **kwargs
     )
