@@ -1,0 +1,107 @@
+#include "uring/frame_allocator.h"
+
+#include "uring/sanitizer.h"
+
+namespace uring {
+namespace {
+
+constexpr bool kRecycle = !kAddressSanitizer;
+constexpr size_t kClassBytes = 64;
+constexpr size_t kClasses = 64;
+constexpr size_t kKeptBytesPerClass = size_t{256} * 1024;
+
+struct FreeBlock {
+  FreeBlock* next;
+};
+
+struct FreeList {
+  FreeBlock* first;
+  size_t length;
+};
+
+enum class Phase {
+  kUnused,  // no block was freed on this thread yet
+  kOpen,    // `drain` will free the lists
+  kClosed,  // `drain` has run: keep nothing any more
+};
+
+struct Cache {
+  FreeList lists[kClasses];
+  FrameAllocatorStats stats;
+  Phase phase;
+};
+
+// Initialised at compile time and never destroyed, so every other thread_local object may use it in
+// its destructor.
+constinit thread_local Cache cache{};
+
+struct Drain {
+  Drain() { cache.phase = Phase::kOpen; }
+  ~Drain() {
+    cache.phase = Phase::kClosed;
+    for (FreeList& list : cache.lists) {
+      while (list.first != nullptr) {
+        FreeBlock* block = list.first;
+        list.first = block->next;
+        ::operator delete(block);
+      }
+      list.length = 0;
+    }
+  }
+};
+
+// Registers the clean-up of this thread, once.
+void open_cache() {
+  thread_local Drain drain;
+  static_cast<void>(drain);
+}
+
+// kClasses or more for sizes that are not kept, 0 among them.
+constexpr size_t class_of(size_t size) { return (size - 1) / kClassBytes; }
+constexpr size_t class_bytes(size_t index) { return (index + 1) * kClassBytes; }
+
+static_assert(class_of(1) == 0 && class_of(64) == 0 && class_of(65) == 1);
+static_assert(class_of(4096) == kClasses - 1 && class_of(4097) == kClasses &&
+              class_of(0) > kClasses);
+
+}  // namespace
+
+void* allocate_frame(size_t size) {
+  const size_t index = class_of(size);
+  if (!kRecycle || index >= kClasses) {
+    ++cache.stats.fresh;
+    return ::operator new(size);
+  }
+  FreeList& list = cache.lists[index];
+  if (list.first == nullptr) {
+    ++cache.stats.fresh;
+    return ::operator new(class_bytes(index));
+  }
+  ++cache.stats.recycled;
+  FreeBlock* block = list.first;
+  list.first = block->next;
+  --list.length;
+  return block;
+}
+
+void deallocate_frame(void* block, size_t size) noexcept {
+  const size_t index = class_of(size);
+  if (!kRecycle || block == nullptr || index >= kClasses) {
+    ::operator delete(block);
+    return;
+  }
+  if (cache.phase == Phase::kUnused) open_cache();
+  FreeList& list = cache.lists[index];
+  if (cache.phase == Phase::kClosed || list.length * class_bytes(index) >= kKeptBytesPerClass) {
+    ::operator delete(block);
+    return;
+  }
+  list.first = ::new (block) FreeBlock{list.first};
+  ++list.length;
+}
+
+FrameAllocatorStats frame_allocator_stats() { return cache.stats; }
+
+bool frames_are_recycled() { return kRecycle; }
+
+}  // namespace uring
