@@ -49,7 +49,7 @@ struct ScanKernels {
   size_t (*find_pair)(const char* data, size_t starts, size_t distance, char first, char last);
 };
 
-inline constexpr size_t kOffsetsSlack = 64 + 8;
+inline constexpr size_t kOffsetsSlack = 64 + 4;
 
 // The kernels in use.
 const ScanKernels& scan_kernels();

@@ -25,13 +25,13 @@ BUFIO_KERNEL __m128i matches(const char* data, Pattern pattern) {
   return _mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(data)), pattern);
 }
 
+BUFIO_KERNEL uint64_t quarter_mask(const char* data, Pattern pattern) {
+  return static_cast<uint32_t>(_mm_movemask_epi8(matches(data, pattern)));
+}
+
 BUFIO_KERNEL uint64_t block_mask(const char* data, Pattern pattern) {
-  uint64_t mask = 0;
-  for (unsigned i = 0; i < 4; ++i) {
-    const int bits = _mm_movemask_epi8(matches(data + 16 * i, pattern));
-    mask |= static_cast<uint64_t>(static_cast<uint32_t>(bits)) << (16 * i);
-  }
-  return mask;
+  return quarter_mask(data, pattern) | quarter_mask(data + 16, pattern) << 16 |
+         quarter_mask(data + 32, pattern) << 32 | quarter_mask(data + 48, pattern) << 48;
 }
 
 BUFIO_KERNEL size_t count_blocks(const char* data, size_t blocks, Pattern pattern) {
@@ -125,16 +125,19 @@ BUFIO_KERNEL uint64_t block_mask(const char* data, Pattern pattern) {
   return _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(data), pattern);
 }
 
+BUFIO_KERNEL uint64_t matches(const char* data, Pattern pattern) {
+  return static_cast<uint64_t>(std::popcount(block_mask(data, pattern)));
+}
+
 BUFIO_KERNEL size_t count_blocks(const char* data, size_t blocks, Pattern pattern) {
   uint64_t a = 0, b = 0, c = 0, d = 0;
-  const auto bits = [&](size_t block) { return static_cast<uint64_t>(std::popcount(block)); };
   for (; blocks >= 4; blocks -= 4, data += 256) {
-    a += bits(block_mask(data, pattern));
-    b += bits(block_mask(data + 64, pattern));
-    c += bits(block_mask(data + 128, pattern));
-    d += bits(block_mask(data + 192, pattern));
+    a += matches(data, pattern);
+    b += matches(data + 64, pattern);
+    c += matches(data + 128, pattern);
+    d += matches(data + 192, pattern);
   }
-  for (; blocks != 0; --blocks, data += 64) a += bits(block_mask(data, pattern));
+  for (; blocks != 0; --blocks, data += 64) a += matches(data, pattern);
   return a + b + c + d;
 }
 
