@@ -91,7 +91,7 @@ def bufio_cc_test(name, srcs = None, deps = [], copts = [], size = "small", main
 def bufio_cc_fuzz_test(name, srcs = None, deps = [], copts = [], corpus = [], **kwargs):
     """A libFuzzer target, which defines LLVMFuzzerTestOneInput.
 
-    `bazel test` replays the corpus and nothing else; with --config=fuzz it is the fuzzer:
+    `bazel test` replays the corpus and nothing else. With --config=fuzz it is the fuzzer, by default for 20 seconds:
       bazel run --config=fuzz //bufio:window_fuzz -- -max_total_time=60 /tmp/corpus
 
     Args:
@@ -116,7 +116,8 @@ def bufio_cc_fuzz_test(name, srcs = None, deps = [], copts = [], corpus = [], **
         }),
         data = corpus,
         args = select({
-            "//tools:fuzz": [],  # Given files, libFuzzer would only replay them.
+            # Given files, libFuzzer would only replay them. A later -max_total_time wins.
+            "//tools:fuzz": ["-max_total_time=20"],
             "//conditions:default": ["$(location %s)" % file for file in corpus],
         }),
         size = "small",

@@ -1,7 +1,8 @@
 // tools/fuzz_replay_main.cc
 //
-// The main function of a fuzz target outside --config=fuzz: runs the target over the files named on the command line
-// (its seed corpus and every input that once broke it) and over nothing at all, so that each test run keeps them fixed.
+// The main function of a fuzz target outside --config=fuzz: runs the target over the files named on
+// the command line (its seed corpus and every input that once broke it) and over nothing at all, so
+// that each test run keeps them fixed.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,7 @@
 // tests/smoke/smoke_test.cc
 //
-// The build itself works: every outside library is found, links and runs, and io_uring is usable from where tests run.
+// The build itself works: every outside library is found, links and runs, and io_uring is usable
+// from where tests run.
 
 #include <liburing.h>
 #include <sys/resource.h>
