@@ -73,7 +73,7 @@ const ScanKernels& choose() {
 
 }  // namespace
 
-#if !defined(__x86_64__)
+#if !defined(__x86_64__) && !(defined(__aarch64__) && !defined(__AARCH64EB__))
 const ScanKernels* vector_kernels_for(SimdTier) { return nullptr; }
 #endif
 

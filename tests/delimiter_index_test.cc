@@ -153,6 +153,22 @@ TEST_P(DelimiterIndexTest, StartsOverWithAnotherByte) {
   EXPECT_EQ(rest(index, text.data()), (std::vector<size_t>{3, 7}));
 }
 
+TEST_P(DelimiterIndexTest, TheKernelNeverWritesBehindItsCapacity) {
+  std::mt19937 random(test_seed());
+  const std::string text = lines(random, 64 * 64, 2);
+  for (size_t capacity = 0; capacity <= 600; ++capacity) {
+    std::vector<uint16_t> out(600 + 200, 0xffff);
+    const internal::Offsets done =
+        internal::scan_kernels().offsets(text.data(), 64, '\n', out.data(), capacity);
+    ASSERT_EQ(done.blocks > 0, capacity >= internal::kOffsetsSlack);
+    const std::vector<size_t> want =
+        naive(std::string_view(text).substr(0, 64 * done.blocks), '\n');
+    ASSERT_EQ(std::vector<size_t>(out.begin(), out.begin() + static_cast<ptrdiff_t>(done.count)),
+              want);
+    for (size_t i = capacity; i < out.size(); ++i) ASSERT_EQ(out[i], 0xffff) << capacity;
+  }
+}
+
 TEST(DelimiterIndex, IsEmptyUntilReset) {
   DelimiterIndex index;
   EXPECT_EQ(index.next(), nullptr);
