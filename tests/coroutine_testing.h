@@ -10,10 +10,10 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <utility>
 
 #include "uring/task.h"
+#include "uring/waiter.h"
 
 namespace uring::testing {
 
@@ -64,31 +64,31 @@ class Gate {
   std::coroutine_handle<> waiter_;
 };
 
-// A run loop in ten lines: `co_await hop` continues in a later run().
+// A run loop in ten lines: `co_await hops` continues in a later run().
 class Hops {
  public:
   class Awaiter {
    public:
     explicit Awaiter(Hops& hops) : hops_(hops) {}
     bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> waiter) { hops_.waiting_.push_back(waiter); }
+    void await_suspend(std::coroutine_handle<> coroutine) {
+      waiter_.set_handle(coroutine);
+      hops_.ready_.push_back(waiter_);
+    }
     void await_resume() const noexcept {}
 
    private:
     Hops& hops_;
+    Waiter waiter_;
   };
   Awaiter operator co_await() { return Awaiter(*this); }
 
   void run() {
-    while (!waiting_.empty()) {
-      const std::coroutine_handle<> next = waiting_.front();
-      waiting_.pop_front();
-      next.resume();
-    }
+    while (Waiter* waiter = ready_.pop_front()) waiter->handle().resume();
   }
 
  private:
-  std::deque<std::coroutine_handle<>> waiting_;
+  ReadyQueue ready_;
 };
 
 // Counts its living objects.
