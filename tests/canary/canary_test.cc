@@ -220,6 +220,14 @@ Task<int> named_lambda_with_captures(Mode mode) {
   co_return co_await lambda();
 }
 
+Task<int> lambda_with_references(Mode mode) {
+  const Tracked outside(7);
+  co_return co_await [&]() -> Task<int> {
+    const Tracked got = co_await after(mode, outside.get());
+    co_return got.get();
+  }();
+}
+
 Task<int> lambda_without_captures(Mode mode) {
   co_return co_await [](Mode m) -> Task<int> {
     const Tracked got = co_await after(m, 7);
@@ -307,6 +315,7 @@ const Shape kShapes[] = {
     SHAPE(structured_bindings),
     SHAPE(structured_bindings_across_an_await),
     SHAPE(named_lambda_with_captures),
+    SHAPE(lambda_with_references),
     SHAPE(lambda_without_captures),
     SHAPE(string_temporaries),
     SHAPE(moved_only_value),

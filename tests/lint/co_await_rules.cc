@@ -28,8 +28,9 @@ class Checker {
  private:
   // Empty where the co_await at `i` is fine.
   std::string complaint(size_t i) const {
-    if (awaits_capturing_lambda(i)) {
-      return "co_await of an expression that makes a lambda with captures: name the lambda first";
+    if (awaits_copying_lambda(i)) {
+      return "co_await of an expression that makes a lambda that captures copies: name the lambda "
+             "first";
     }
     // From the co_await outwards to the body that it runs in.
     for (size_t at = i;; at = tokens_[at].parent) {
@@ -70,16 +71,28 @@ class Checker {
     return text == ";" || text == "," || text == ")" || text == "]" || text == "}";
   }
 
-  bool awaits_capturing_lambda(size_t i) const {
+  bool awaits_copying_lambda(size_t i) const {
     size_t end = i + 1;
     while (!ends_operand(end)) end = next(end);
     for (size_t k = i + 1; k < end; ++k) {
       const Token& token = tokens_[k];
       if (token.lambda_body) {
         k = std::max(token.match, k);
-      } else if (token.bracket == Bracket::kCaptures && token.match > k + 1) {
+      } else if (token.bracket == Bracket::kCaptures && captures_copies(k)) {
         return true;
       }
+    }
+    return false;
+  }
+
+  // Whether the lambda whose captures open at `i` has members of its own to destroy: any capture
+  // but references and `this` counts.
+  bool captures_copies(size_t i) const {
+    bool first = true;
+    for (size_t k = i + 1; k < tokens_[i].match; k = next(k)) {
+      const std::string_view text = tokens_[k].text;
+      if (first && text != "&" && text != "this") return true;
+      first = text == ",";
     }
     return false;
   }

@@ -5,8 +5,8 @@
 // It resumes at the wrong place, or destroys temporaries twice, when co_await stands in the
 // condition of if, while, for or switch; in a ternary; in braces that initialise something; in a
 // GNU statement expression; in the arguments of an EXPECT_ or ASSERT_ macro; or when the awaited
-// expression makes a lambda with captures on the way. "Assign it to a local first" mends each. What
-// is allowed, tests/canary shows to work.
+// expression makes a lambda that captures copies on the way. "Assign it to a local first" mends
+// each. What is allowed, tests/canary shows to work.
 //
 // This reads tokens and brackets, it does not parse C++: it knows the shapes that this repository
 // writes.

@@ -70,9 +70,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"ASSERT_TRUE((co_await g()).ok()) << 1;", "test macro"},
                     Case{"EXPECT_THAT(co_await g(),\n  Eq(1));", "test macro"},
                     Case{"co_await [x]() -> Task<int> { co_return x; }();", "lambda"},
-                    Case{"co_await [&] { return g(); }();", "lambda"},
+                    Case{"co_await [&, x] { return g(x); }();", "lambda"},
                     Case{"co_await h(1, [x] { return x; });", "lambda"},
-                    Case{"int y = co_await h(i([this](int z) { return z; }));", "lambda"}));
+                    Case{"int y = co_await h(i([=](int z) { return z; }));", "lambda"}));
 
 class HarmlessTest : public testing::TestWithParam<std::string_view> {};
 
@@ -97,12 +97,13 @@ INSTANTIATE_TEST_SUITE_P(
         "EXPECT_EQ(run([&]() -> Task<std::vector<int>> { co_await g(); co_return v; }), 1);",
         "if (run([&] { co_await g(); })) h();", "Pair p{[]() -> Task<int> { co_await g(); }, 1};",
         "auto t = [x]() -> Task<int> { co_return co_await g(x); }; co_await t();",
-        "co_await h([] { return 1; });", "co_await h(a[1], b[i]);",
-        "auto f = [x] { return x; }; co_await h(f);", "// if (co_await g()) h();\nco_await g();",
-        "h(\"if (co_await g())\");", "h(R\"(if (co_await g()))\"); co_await g();",
-        "if (x) [[likely]] { co_await g(); }", "int n = ({ int y = 1; y; }); co_await g(n);",
-        "for (;;) { co_await g(); }", "const int a[] = {1, 2}; co_await g(a);",
-        "co_await g().on(ring);"));
+        "co_await h([] { return 1; });", "co_await [&] { return g(); }();",
+        "co_await h([&a, &b = c] { return a; });", "co_await h([this, &a](int x) { return x; });",
+        "co_await h(a[1], b[i]);", "auto f = [x] { return x; }; co_await h(f);",
+        "// if (co_await g()) h();\nco_await g();", "h(\"if (co_await g())\");",
+        "h(R\"(if (co_await g()))\"); co_await g();", "if (x) [[likely]] { co_await g(); }",
+        "int n = ({ int y = 1; y; }); co_await g(n);", "for (;;) { co_await g(); }",
+        "const int a[] = {1, 2}; co_await g(a);", "co_await g().on(ring);"));
 
 TEST(CoAwaitRulesTest, BodiesOfAllKindsAreNoBraces) {
   EXPECT_THAT(check(R"cc(
