@@ -74,7 +74,7 @@ class DelimiterIndex {
   // A consumer that takes one line and leaves should not pay for 4 KiB; one that stays should not
   // pay for 512 B.
   static constexpr uint32_t kFirstChunk = 512;
-  static constexpr uint32_t kLastChunk = 4096;
+  static constexpr uint32_t kLastChunk = 4096;  // internal::kMaxBlocks blocks
   static constexpr size_t kOffsets = 512;
 
   const char* next_slow();

@@ -19,7 +19,7 @@ enum class SimdTier {
   kPortable,  // eight bytes at a time in a general register; everywhere
   kSse2,      // x86-64 baseline
   kAvx2,      // with BMI1 and POPCNT
-  kAvx512,    // F + BW, with BMI1 and POPCNT
+  kAvx512,    // F + BW + VBMI2: Ice Lake, Zen 4. Older ones slow their clock down for it.
   kNeon,      // AArch64 baseline
 };
 
@@ -37,9 +37,9 @@ struct ScanKernels {
   // As bufio::byte_masks().
   void (*masks)(const char* data, size_t blocks, char byte, uint64_t* masks);
 
-  // Writes the offsets from `data` of the bytes equal to `byte` in up to `blocks` <= 1024 blocks of
-  // 64 bytes, in ascending order. Writes scratch behind the last offset, but nothing at or behind
-  // out[capacity]. Does at least one block when capacity >= kOffsetsSlack.
+  // Writes the offsets from `data` of the bytes equal to `byte` in up to `blocks` <= kMaxBlocks
+  // blocks of 64 bytes, in ascending order. Writes scratch behind the last offset, but nothing at
+  // or behind out[capacity]. Makes progress when capacity >= kOffsetsSlack.
   Offsets (*offsets)(const char* data, size_t blocks, char byte, uint16_t* out, size_t capacity);
 
   // The offsets of `byte` in fewer than 64 bytes, as a mask.
@@ -49,6 +49,7 @@ struct ScanKernels {
   size_t (*find_pair)(const char* data, size_t starts, size_t distance, char first, char last);
 };
 
+inline constexpr size_t kMaxBlocks = 64;
 inline constexpr size_t kOffsetsSlack = 64 + 4;
 
 // The kernels in use.

@@ -1,4 +1,4 @@
-// SSE2, AVX2 and AVX-512BW. The file is compiled for the baseline; each function names the
+// SSE2, AVX2 and AVX-512. The file is compiled for the baseline; each function names the
 // instructions that it may use, so no inline function of a header can leak out of here compiled for
 // a processor that the program does not run on.
 
@@ -6,6 +6,7 @@
 
 #include <immintrin.h>
 
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -115,7 +116,8 @@ constexpr ScanKernels kKernels = {SimdTier::kAvx2, count, masks, offsets, tail_m
 
 namespace avx512 {
 
-#define BUFIO_KERNEL __attribute__((target("avx512f,avx512bw,bmi,popcnt"))) static inline
+#define BUFIO_KERNEL \
+  __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,popcnt"))) static inline
 
 using Pattern = __m512i;
 
@@ -141,7 +143,29 @@ BUFIO_KERNEL size_t count_blocks(const char* data, size_t blocks, Pattern patter
   return a + b + c + d;
 }
 
+// The set bits' numbers without a loop: keep those of the bytes 0, 1, 2, ... whose bit is set, and
+// widen them.
+#define BUFIO_KERNEL_PUTS_OFFSETS
+BUFIO_KERNEL size_t put_offsets(uint64_t mask, size_t base, uint16_t* out) {
+  alignas(64) static constexpr auto kNumbers = [] {
+    std::array<uint8_t, 64> numbers{};
+    for (uint8_t i = 0; i < 64; ++i) numbers[i] = i;
+    return numbers;
+  }();
+  const __m512i start = _mm512_set1_epi16(static_cast<short>(base));
+  const __m512i set = _mm512_maskz_compress_epi8(mask, _mm512_load_si512(kNumbers.data()));
+  const __m512i low = _mm512_cvtepu8_epi16(_mm512_maskz_extracti64x4_epi64(0xf, set, 0));
+  _mm512_storeu_si512(out, _mm512_add_epi16(start, low));
+  const size_t bits = static_cast<size_t>(std::popcount(mask));
+  if (bits > 32) {
+    const __m512i high = _mm512_cvtepu8_epi16(_mm512_maskz_extracti64x4_epi64(0xf, set, 1));
+    _mm512_storeu_si512(out + 32, _mm512_add_epi16(start, high));
+  }
+  return bits;
+}
+
 #include "bufio/scan_kernel_bodies.inc"
+#undef BUFIO_KERNEL_PUTS_OFFSETS
 #undef BUFIO_KERNEL
 
 constexpr ScanKernels kKernels = {SimdTier::kAvx512, count, masks, offsets, tail_mask, find_pair};
@@ -159,7 +183,8 @@ const ScanKernels* vector_kernels_for(SimdTier tier) {
     case SimdTier::kAvx2:
       return bits && __builtin_cpu_supports("avx2") ? &avx2::kKernels : nullptr;
     case SimdTier::kAvx512:
-      return bits && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+      return bits && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                     __builtin_cpu_supports("avx512vbmi2")
                  ? &avx512::kKernels
                  : nullptr;
     default:
