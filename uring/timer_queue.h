@@ -40,7 +40,7 @@ class Timer : public ListNode<DueTimerTag> {
 
  protected:
   Timer() = default;
-  ~Timer();
+  virtual ~Timer();
 
  private:
   friend class TimerQueue;

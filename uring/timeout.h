@@ -1,0 +1,110 @@
+// uring/timeout.h
+//
+// Gives an awaitable only so much time.
+//
+//   absl::StatusOr<Line> line = co_await with_timeout(ring, 250ms, read_line(reader));
+//
+//   outcomes  in time: what it gives. An absl::Status or absl::StatusOr<U> comes as it is, another
+//             T as absl::StatusOr<T> (a reference as a reference_wrapper), void as an OK status;
+//             an exception passes through. Too late: DeadlineExceeded, naming the time allowed.
+//   cost      a timer in the Ring's heap, unless it ends at once; an awaitable that is no Task
+//             costs a frame (as_task.h)
+//   cancel    when time is up the task is destroyed at once, before the parent goes on; by the
+//             library's promise it takes no bytes along. Destroying the timeout destroys the task.
+//
+// The time starts when it is awaited; until then it may be moved. A century or more is no limit.
+
+#ifndef URING_TIMEOUT_H_
+#define URING_TIMEOUT_H_
+
+#include <chrono>
+#include <coroutine>
+#include <type_traits>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "uring/as_task.h"
+#include "uring/ring.h"
+#include "uring/ring_core.h"
+#include "uring/task.h"
+#include "uring/time.h"
+#include "uring/timer_queue.h"
+#include "uring/waiter.h"
+
+namespace uring {
+namespace internal {
+
+absl::Status timed_out_after(Clock::duration limit);
+
+template <class T>
+struct Timed {
+  using type = absl::StatusOr<StoredResult<T>>;
+};
+template <>
+struct Timed<void> {
+  using type = absl::Status;
+};
+template <>
+struct Timed<absl::Status> {
+  using type = absl::Status;
+};
+template <class U>
+struct Timed<absl::StatusOr<U>> {
+  using type = absl::StatusOr<U>;
+};
+
+}  // namespace internal
+
+template <class T>
+class [[nodiscard]] WithTimeout final : private TaskObserver, private Timer {
+ public:
+  using Result = typename internal::Timed<T>::type;
+
+  WithTimeout(RingCore& core, Clock::duration limit, Task<T> task)
+      : core_(core), limit_(limit), task_(std::move(task)) {}
+  WithTimeout(WithTimeout&& other) noexcept
+      : WithTimeout(other.core_, other.limit_, std::move(other.task_)) {}
+
+  bool await_ready() { return task_.start(*this); }
+  void await_suspend(std::coroutine_handle<> parent) {
+    core_.check_thread("with_timeout");
+    waiter_.set_handle(parent);
+    core_.timers().schedule(*this, deadline_after(core_.now(), limit_));
+  }
+  Result await_resume() {
+    if (!task_) return internal::timed_out_after(limit_);
+    if constexpr (std::is_void_v<T>) {
+      task_.result();
+      return absl::OkStatus();
+    } else {
+      return task_.result();
+    }
+  }
+
+ private:
+  std::coroutine_handle<> task_ended() noexcept override {
+    core_.timers().cancel(*this);
+    return waiter_.handle();
+  }
+  void expired() override {
+    core_.make_ready(waiter_);
+    const Task<T> late = std::move(task_);  // destroyed last: that may destroy the parent, and this
+  }
+
+  RingCore& core_;
+  Clock::duration limit_;
+  Task<T> task_;
+  Waiter waiter_;
+};
+
+template <class Rep, class Period, class A>
+auto with_timeout(Ring& ring, std::chrono::duration<Rep, Period> limit, A&& awaitable) {
+  return WithTimeout<typename AsTask<A>::value_type>(
+      ring.core(), deadline_after(TimePoint(), limit) - TimePoint(),
+      as_task(std::forward<A>(awaitable)));
+}
+
+}  // namespace uring
+
+#endif  // URING_TIMEOUT_H_
