@@ -98,6 +98,7 @@ class Tracked {
   Tracked(const Tracked& other) : living_(other.living_) { ++*living_; }
   Tracked& operator=(const Tracked&) = delete;
   ~Tracked() { --*living_; }
+  int& living() const { return *living_; }
 
  private:
   int* living_;

@@ -122,7 +122,7 @@ TEST_F(Spawn, TasksTakeTurnsInOrder) {
 }
 
 Task<void> hold_for(Ring& ring, milliseconds delay, Tracked argument) {
-  const Tracked local(argument);
+  const Tracked local(argument.living());
   co_await sleep_for(ring, delay);
 }
 

@@ -47,7 +47,7 @@ Task<T> give_after(Ring& ring, milliseconds delay, T value) {
 }
 
 Task<void> wait_for_ever(Ring& ring, Tracked argument) {
-  const Tracked local(argument);
+  const Tracked local(argument.living());
   co_await sleep_until(ring, TimePoint::max());
 }
 

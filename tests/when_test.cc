@@ -31,7 +31,7 @@ Task<T> give_after(Gate& gate, T value) {
 Task<void> pass(Gate& gate) { co_await gate; }
 
 Task<int> hold(Gate& gate, Tracked argument, int value) {
-  const Tracked local(argument);
+  const Tracked local(argument.living());
   co_await gate;
   co_return value;
 }

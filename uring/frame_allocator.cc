@@ -52,7 +52,7 @@ struct Drain {
 
 // Registers the clean-up of this thread, once.
 void open_cache() {
-  thread_local Drain drain;
+  thread_local const Drain drain;
   static_cast<void>(drain);
 }
 

@@ -122,9 +122,10 @@ class TaskPromise final : public TaskPromiseBase {
   void return_value(U&& value) {
     value_.emplace(std::forward<U>(value));
   }
+  // Ended without an exception, hence with a value.
   T result() {
     rethrow_exception();
-    return std::move(*value_);
+    return std::move(*value_);  // NOLINT(bugprone-unchecked-optional-access)
   }
 
  private:
