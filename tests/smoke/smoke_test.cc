@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/cord.h"
@@ -22,6 +23,13 @@ TEST(SmokeTest, AbseilAndGoogleMockLink) {
   const absl::StatusOr<std::string> value = absl::StrCat("a", 1);
   ASSERT_TRUE(value.ok());
   EXPECT_THAT(std::string(absl::Cord(*value)), testing::StartsWith("a"));
+}
+
+// Clang 19 and g++ 12 give this constructor different names unless told otherwise.
+TEST(SmokeTest, ConstrainedTemplatesLink) {
+  std::string text(100, 'x');
+  const absl::Cord cord(std::move(text));
+  EXPECT_EQ(cord.size(), 100u);
 }
 
 TEST(SmokeTest, IoUringCompletesANop) {

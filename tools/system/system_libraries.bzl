@@ -127,8 +127,26 @@ _system_library = repository_rule(
     doc = "A repository of cc_library targets whose flags come from pkg-config.",
 )
 
+def _system_compiler_impl(ctx):
+    # Debian built its libraries with g++ 12. Clang 18 and later mangle templates constrained by enable_if anew, so
+    # that absl::Cord(std::string&&) would not link; told to, they mangle as Clang 17 and g++ 12 do.
+    flag = "-fclang-abi-compat=17"
+    compiler = ctx.os.environ.get("CC", "cc")
+    known = ctx.execute([compiler, flag, "-x", "c++", "-fsyntax-only", "/dev/null"]).return_code == 0
+    ctx.file("BUILD")
+    ctx.file("copts.bzl", "SYSTEM_COPTS = %s\n" % ([flag] if known else []))
+
+_system_compiler = repository_rule(
+    implementation = _system_compiler_impl,
+    environ = ["CC", "PATH"],
+    configure = True,
+    local = True,
+    doc = "What the compiler must be told to link with the system's libraries, as @system_compiler//:copts.bzl.",
+)
+
 def system_libraries():
     """Declares @com_google_absl, @com_google_googletest, @com_github_google_benchmark and @liburing."""
+    _system_compiler(name = "system_compiler")
     for name, debian_package, packages in [
         ("com_google_absl", "libabsl-dev", _ABSEIL),
         ("com_google_googletest", "libgtest-dev libgmock-dev", _GOOGLETEST),
