@@ -1,0 +1,26 @@
+// uring/status.h
+//
+// Errors of the system as absl::Status, with the errno kept.
+
+#ifndef URING_STATUS_H_
+#define URING_STATUS_H_
+
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace uring {
+
+// "OPERATION TARGET: No such file or directory", with the canonical code that fits `error` (a
+// positive errno) and the errno itself kept for errno_of. `target` is a path or "fd 7".
+absl::Status errno_status(int error, std::string_view operation, std::string_view target);
+
+// The errno that a status was made from, or 0.
+int errno_of(const absl::Status& status);
+
+// The same code and payloads, with `context` in front of the message.
+absl::Status annotate(const absl::Status& status, std::string_view context);
+
+}  // namespace uring
+
+#endif  // URING_STATUS_H_
