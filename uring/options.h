@@ -1,0 +1,70 @@
+// uring/options.h
+//
+// What a Ring can be told. Every field has a default that nobody needs to touch.
+
+#ifndef URING_OPTIONS_H_
+#define URING_OPTIONS_H_
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory_resource>
+#include <optional>
+#include <string_view>
+
+namespace uring {
+
+class Kernel;
+
+// The ways to set a ring up, best first.
+//   deferred      single issuer, completions' work done only when this thread asks for it
+//   (Linux 6.1) cooperative   that work done at the thread's next system call, with no interrupt
+//   (Linux 5.19) plain         what every io_uring can do
+// and one that is only taken when asked for:
+//   polling       a kernel thread takes the entries and copies, on another core, and burns it while
+//   there is work;
+//                 needs privileges before Linux 5.13
+enum class SetupRung { kDeferred, kCooperative, kPlain, kPolling };
+
+std::string_view setup_rung_name(SetupRung rung);
+
+struct RingOptions {
+  // Submission entries, a power of two. More requests than that wait in the Ring; none is lost or
+  // refused. Fewer are tried when the system is short of memory.
+  unsigned entries = 256;
+
+  // Completion entries, 16 bytes each. Half as many requests may be in flight (the other half is
+  // for their cancels), so that the completion queue can never overflow; more wait in the Ring
+  // until one completes. A server of more idle connections than that needs more.
+  unsigned completion_entries = 16384;
+
+  // The only rung to try; none: the best that works. The environment variable URING_SETUP
+  // (deferred, cooperative, plain or polling) does the same for every Ring of the process that was
+  // not given one here.
+  std::optional<SetupRung> setup;
+
+  // Whether buffers may be registered with the kernel, which saves it the mapping of pages in each
+  // read. Silently off where locking memory is refused. The environment variable
+  // URING_FIXED_BUFFERS=0 turns it off.
+  bool fixed_buffers = true;
+
+  // How long destroying the Ring waits for the terminal completions of what it cancelled. What is
+  // not finished by then is leaked and reported, never freed.
+  std::chrono::nanoseconds drain_timeout = std::chrono::seconds(5);
+
+  // Free buffers kept for the next Reader, in bytes.
+  size_t buffer_cache_bytes = size_t{8} << 20;
+
+  // Where buffers come from; null: the heap. Must outlive the Ring and every Reader on it.
+  std::pmr::memory_resource* buffer_memory = nullptr;
+
+  // The system; null: the real one. Must outlive the Ring.
+  Kernel* kernel = nullptr;
+
+  // Told, in a few lines of text, what a Ring leaked; none: written to stderr.
+  std::function<void(std::string_view)> on_leak;
+};
+
+}  // namespace uring
+
+#endif  // URING_OPTIONS_H_
