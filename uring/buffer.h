@@ -1,0 +1,59 @@
+// uring/buffer.h
+//
+// Memory that the kernel may write to, with shares in it.
+//
+// Whoever may still write to it or look at it holds a Ref: the request in flight, and the Reader
+// that lends views of it. When the last share goes the memory returns to the cache it came from, or
+// is freed.
+
+#ifndef URING_BUFFER_H_
+#define URING_BUFFER_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "uring/frame_allocator.h"
+#include "uring/ref.h"
+
+namespace uring {
+
+class BufferCache;
+
+// How a buffer's memory is made.
+//   heap       page-aligned memory from the Ring's memory resource
+//   fixed      the same, registered with the kernel, which then need not look its pages up in each
+//   read; becomes heap
+//              where registration is off, refused, or out of slots
+//   mirrored   the same pages mapped twice in a row, so that a range that wraps around the end is
+//   contiguous
+enum class BufferKind : uint8_t { kHeap, kFixed, kMirrored };
+
+class Buffer final : public RefCounted<Buffer>, public RecycledObject {
+ public:
+  static constexpr size_t kAlignment = 4096;
+  static constexpr int kNotFixed = -1;
+
+  ~Buffer();
+
+  char* data() const { return data_; }
+  // Bytes from data(). A mirrored buffer has as many again behind them: the same ones.
+  size_t size() const { return size_; }
+  BufferKind kind() const { return kind_; }
+  bool mirrored() const { return kind_ == BufferKind::kMirrored; }
+  // The index under which the kernel knows it, or kNotFixed.
+  int fixed_index() const { return fixed_index_; }
+
+ private:
+  friend class BufferCache;
+  Buffer(Ref<BufferCache> cache, char* data, size_t size, BufferKind kind, int fixed_index);
+
+  Ref<BufferCache> cache_;
+  char* data_;
+  size_t size_;
+  BufferKind kind_;
+  int fixed_index_;
+};
+
+}  // namespace uring
+
+#endif  // URING_BUFFER_H_
