@@ -1,0 +1,56 @@
+// uring/open.h
+//
+// Opening a file without blocking the loop.
+
+#ifndef URING_OPEN_H_
+#define URING_OPEN_H_
+
+#include <fcntl.h>
+
+#include <coroutine>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "uring/descriptor.h"
+#include "uring/ref.h"
+#include "uring/ring.h"
+
+namespace uring {
+
+namespace internal {
+class OpenOperation;
+}
+
+// Awaited: the descriptor, or the error with path and errno.
+class [[nodiscard]] OpenAwaiter {
+ public:
+  OpenAwaiter(Ring& ring, std::string path, int flags, mode_t mode);
+  OpenAwaiter(OpenAwaiter&& other) noexcept = default;
+  ~OpenAwaiter();
+
+  bool await_ready() const { return false; }
+  bool await_suspend(std::coroutine_handle<> waiting);
+  absl::StatusOr<Ref<Descriptor>> await_resume();
+
+ private:
+  Ref<RingCore> ring_;
+  std::string path_;
+  int flags_;
+  mode_t mode_;
+  Ref<internal::OpenOperation> operation_;
+};
+
+// Opens `path` as open(2) does; O_CLOEXEC is added. The path is copied.
+//
+//   OK         a share in the descriptor, which is closed with the last share
+//   NotFound, PermissionDenied, …   as the system says; errno_of keeps the number
+//   FailedPrecondition              the Ring was destroyed
+//   cost       one request, no system call of its own; one allocation for the path
+//   cancel     destroying the awaiter orphans the request; a descriptor that it opens after all is
+//   closed
+OpenAwaiter open_file(Ring& ring, std::string_view path, int flags = O_RDONLY, mode_t mode = 0666);
+
+}  // namespace uring
+
+#endif  // URING_OPEN_H_

@@ -1,0 +1,94 @@
+#include "uring/read_operation.h"
+
+#include <poll.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "uring/check.h"
+#include "uring/ring_core.h"
+
+namespace uring {
+namespace {
+
+// A descriptor that polls as readable and then says EAGAIN (XFS does, for a moment) is believed
+// after so many times.
+constexpr uint32_t kMaxUnready = 1000;
+
+}  // namespace
+
+ReadOperation::ReadOperation(Ref<RingCore> ring, Ref<Descriptor> descriptor, ReadKind kind,
+                             Observer& observer)
+    : ring_(std::move(ring)),
+      descriptor_(std::move(descriptor)),
+      observer_(&observer),
+      kind_(kind) {}
+
+void ReadOperation::read(Target target, bool offload, bool expect_inline) {
+  URING_CHECK(idle(), "a read was started while another one is in flight");
+  URING_CHECK(target.length > 0 && target.offset + target.length <=
+                                       target.buffer->size() * (target.buffer->mirrored() ? 2 : 1),
+              "a read's target is not within its buffer");
+  target_ = std::move(target);
+  offload_ = offload;
+  unready_ = 0;
+  expect_inline_completion(expect_inline);
+  send_read();
+}
+
+void ReadOperation::send_read() {
+  polling_ = false;
+  io_uring_sqe* entry = &sqe();
+  char* data = target_.buffer->data() + target_.offset;
+  auto length = static_cast<unsigned>(target_.length);
+  int fd = descriptor_->fd();
+  // An offset of -1 is the descriptor's own position (IORING_FEAT_RW_CUR_POS); the only one that
+  // sockets and pipes take.
+  __u64 position = kind_ == ReadKind::kPositional ? target_.position : static_cast<__u64>(-1);
+  if (kind_ == ReadKind::kSocket) {
+    io_uring_prep_recv(entry, fd, data, length, 0);
+  } else if (target_.buffer->fixed_index() != Buffer::kNotFixed) {
+    io_uring_prep_read_fixed(entry, fd, data, length, position, target_.buffer->fixed_index());
+  } else {
+    io_uring_prep_read(entry, fd, data, length, position);
+  }
+  if (offload_) entry->flags |= IOSQE_ASYNC;
+  ring_->start(*this);
+}
+
+void ReadOperation::send_poll() {
+  polling_ = true;
+  expect_inline_completion(false);
+  io_uring_prep_poll_add(&sqe(), descriptor_->fd(), POLLIN);
+  ring_->start(*this);
+}
+
+void ReadOperation::let_go() {
+  observer_ = nullptr;
+  ring_->abandon(*this);
+}
+
+void ReadOperation::completed(int32_t result, uint32_t /*flags*/, bool /*terminal*/) {
+  if (orphaned() || observer_ == nullptr) {
+    target_.buffer.reset();
+    descriptor_.reset();
+    return;
+  }
+  if (result == -EINTR) return polling_ ? send_poll() : send_read();
+  if (polling_ && result >= 0) return send_read();
+  if (result == -EAGAIN && ++unready_ < kMaxUnready) return send_poll();
+  URING_CHECK(result <= static_cast<int64_t>(target_.length),
+              "the kernel says it read more than it was asked for");
+  result_ = result;
+  observer_->read_completed(*this);
+}
+
+void ReadOperation::stranded() {
+  if (observer_ != nullptr) observer_->read_stranded(*this);
+}
+
+std::string ReadOperation::describe() const {
+  return "read " + (descriptor_ ? descriptor_->name() : std::string());
+}
+
+}  // namespace uring

@@ -1,0 +1,410 @@
+#include "uring/ring_core.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "uring/check.h"
+#include "uring/status.h"
+
+namespace uring {
+namespace {
+
+// A completion's user data: the slot, what the completion answers, and the slot's generation, which
+// changes whenever a request retires. So neither a late completion nor a late cancel can reach the
+// slot's next request.
+enum class Answers : uint64_t { kRequest = 0, kCancel = 1 };
+
+uint64_t user_data(uint32_t slot, uint32_t generation, Answers answers) {
+  return uint64_t{generation} << 32 | uint64_t{slot} << 1 | static_cast<uint64_t>(answers);
+}
+
+// Failed system calls in a row without a completion in between, before we believe that they will go
+// on failing.
+constexpr unsigned kMaxFruitlessEnters = 1000;
+
+// What could not be drained, for ever. Reachable, so that leak checkers know it for what it is.
+std::vector<Operation*>& leaked_operations() {
+  static auto* const leaked = new std::vector<Operation*>;
+  return *leaked;
+}
+
+__kernel_timespec to_timespec(std::chrono::nanoseconds duration) {
+  auto seconds = std::chrono::duration_cast<std::chrono::seconds>(duration);
+  return {.tv_sec = seconds.count(), .tv_nsec = (duration - seconds).count()};
+}
+
+}  // namespace
+
+RingCore::RingCore(Kernel& kernel, const io_uring& ring, Capabilities capabilities,
+                   const RingOptions& options)
+    : kernel_(kernel),
+      ring_(ring),
+      capabilities_(std::move(capabilities)),
+      polling_(capabilities_.setup == SetupRung::kPolling),
+      slots_(capabilities_.completion_entries / 2),
+      buffers_(make_ref<BufferCache>(options.buffer_memory != nullptr
+                                         ? options.buffer_memory
+                                         : std::pmr::new_delete_resource(),
+                                     options.buffer_cache_bytes)),
+      drain_timeout_(options.drain_timeout),
+      on_leak_(options.on_leak) {
+  free_slots_.reserve(slots_.size());
+  for (size_t i = slots_.size(); i > 0; --i) free_slots_.push_back(static_cast<uint32_t>(i - 1));
+  if (capabilities_.fixed_buffers)
+    buffers_->attach(kernel_, ring_, Capabilities::kFixedBufferSlots);
+}
+
+RingCore::~RingCore() {
+  URING_CHECK(closed_, "a RingCore must be closed before its last reference goes");
+}
+
+// --- requests
+// -------------------------------------------------------------------------------------------------------
+
+void RingCore::start(Operation& operation) {
+  check_thread("RingCore::start");
+  URING_CHECK(operation.idle(), "an operation was started that is not idle");
+  URING_CHECK(!closed_, "an operation was started on a Ring that was destroyed");
+  operation.add_ref();
+  operation.orphaned_ = false;
+  if (!status_.ok()) return refuse(operation);
+  if (backlog_size_ == 0 && take_entry(operation)) return;
+  operation.state_ = Operation::State::kQueued;
+  backlog_.push_back(operation);
+  ++backlog_size_;
+}
+
+void RingCore::cancel(Operation& operation) {
+  if (closed_) return;
+  check_thread("RingCore::cancel");
+  if (operation.state_ == Operation::State::kQueued) {
+    // No entry was taken: the kernel knows nothing of it.
+    --backlog_size_;
+    refuse(operation);
+  } else if (operation.state_ == Operation::State::kInFlight && !operation.cancel_sent_) {
+    if (!cancels_.empty() || !send_cancel(operation)) cancels_.push_back(operation);
+  }
+}
+
+void RingCore::abandon(Operation& operation) {
+  if (operation.orphaned_ || operation.idle() || closed_) return;
+  check_thread("RingCore::abandon");
+  operation.orphaned_ = true;
+  if (operation.state_ == Operation::State::kInFlight) {
+    graveyard_.bury(operation, now());
+    cancel(operation);
+    return;
+  }
+  if (operation.state_ == Operation::State::kQueued) --backlog_size_;
+  static_cast<ListNode<BacklogTag>&>(operation).unlink();
+  operation.state_ = Operation::State::kIdle;
+  operation.release_ref();
+}
+
+// Has the operation completed with ECANCELED in the next turn; never at once, because callers are
+// not ready for that.
+void RingCore::refuse(Operation& operation) {
+  operation.state_ = Operation::State::kRefused;
+  refused_.push_back(operation);
+}
+
+void RingCore::deliver_refused() {
+  List<Operation, BacklogTag> refused;
+  refused.splice_back(refused_);
+  while (Operation* operation = refused.pop_front()) {
+    operation->state_ = Operation::State::kIdle;
+    operation->completed(-ECANCELED, 0, true);
+    operation->release_ref();
+  }
+}
+
+bool RingCore::take_entry(Operation& operation) {
+  if (free_slots_.empty() || stats_.in_flight + cancels_due_ >= capabilities_.completion_entries)
+    return false;
+  io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+  if (entry == nullptr) return false;
+  uint32_t index = free_slots_.back();
+  free_slots_.pop_back();
+  Slot& slot = slots_[index];
+  slot.operation = &operation;
+  operation.slot_ = index;
+  operation.state_ = Operation::State::kInFlight;
+  operation.cancel_sent_ = false;
+  std::memcpy(entry, operation.entry_, sizeof operation.entry_);
+  entry->user_data = user_data(index, slot.generation, Answers::kRequest);
+  look_before_sleep_ |= operation.inline_expected_;
+  ++stats_.submitted;
+  stats_.max_in_flight = std::max(stats_.max_in_flight, ++stats_.in_flight);
+  return true;
+}
+
+bool RingCore::send_cancel(Operation& operation) {
+  if (!status_.ok() && !closing_) return false;
+  if (stats_.in_flight + cancels_due_ >= capabilities_.completion_entries) return false;
+  io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+  if (entry == nullptr) return false;
+  uint32_t generation = slots_[operation.slot_].generation;
+  io_uring_prep_cancel64(entry, user_data(operation.slot_, generation, Answers::kRequest), 0);
+  entry->user_data = user_data(operation.slot_, generation, Answers::kCancel);
+  operation.cancel_sent_ = true;
+  ++cancels_due_;
+  ++stats_.cancels;
+  return true;
+}
+
+void RingCore::flush_queues() {
+  while (Operation* operation = cancels_.front()) {
+    if (!send_cancel(*operation)) return;
+    static_cast<ListNode<CancelTag>&>(*operation).unlink();
+  }
+  while (Operation* operation = backlog_.front()) {
+    if (!take_entry(*operation)) return;
+    static_cast<ListNode<BacklogTag>&>(*operation).unlink();
+    --backlog_size_;
+  }
+}
+
+// --- the run loop
+// ---------------------------------------------------------------------------------------------------
+
+void RingCore::turn() {
+  check_thread("RingCore::turn");
+  ++stats_.turns;
+  deliver_refused();
+  flush_queues();
+  wait_or_submit();
+  reap();
+  if (timers_.size() > 0) timers_.expire(now());
+  resume_ready();
+}
+
+void RingCore::resume_ready() {
+  // What becomes ready while these run waits for the next turn, so that nobody is starved.
+  ReadyQueue batch;
+  batch.splice_back(ready_);
+  while (Waiter* waiter = batch.pop_front()) waiter->handle().resume();
+}
+
+void RingCore::submit() {
+  check_thread("RingCore::submit");
+  if (!status_.ok()) return;
+  flush_queues();
+  unsigned to_submit = publish_entries();
+  if (to_submit > 0) enter(to_submit, 0, nullptr);
+}
+
+// Shows the kernel the entries that were filled in; returns how many it has not taken.
+unsigned RingCore::publish_entries() {
+  io_uring_sq& sq = ring_.sq;
+  if (sq.sqe_head != sq.sqe_tail) {
+    sq.sqe_head = sq.sqe_tail;
+    io_uring_smp_store_release(sq.ktail, sq.sqe_tail);
+  }
+  if (!polling_) return sq.sqe_tail - IO_URING_READ_ONCE(*sq.khead);
+  // The polling kernel thread takes them by itself unless it fell asleep. The fence orders our
+  // store of the tail before the load of the flag (io_uring_setup(2), IORING_SETUP_SQPOLL).
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  bool asleep = (IO_URING_READ_ONCE(*sq.kflags) & IORING_SQ_NEED_WAKEUP) != 0;
+  return asleep ? sq.sqe_tail - IO_URING_READ_ONCE(*sq.khead) : 0;
+}
+
+bool RingCore::kernel_has_work() const {
+  return (IO_URING_READ_ONCE(*ring_.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
+void RingCore::wait_or_submit() {
+  bool look = std::exchange(look_before_sleep_, false);
+  if (!status_.ok()) {
+    URING_CHECK(!ready_.empty() || !refused_.empty() || timers_.size() > 0, status_.ToString());
+    return;
+  }
+  unsigned to_submit = publish_entries();
+  bool sleep = ready_.empty() && refused_.empty() && !look && io_uring_cq_ready(&ring_) == 0;
+  if (!sleep) {
+    if (to_submit > 0 || kernel_has_work()) enter(to_submit, 0, nullptr);
+    return;
+  }
+  std::optional<TimePoint> deadline = timers_.next_deadline();
+  if (!deadline.has_value() || *deadline == TimePoint::max()) {
+    URING_CHECK(stats_.in_flight + cancels_due_ > 0,
+                "the Ring would sleep for ever: a coroutine waits for something that no request or "
+                "timer will bring");
+    enter(to_submit, 1, nullptr);
+    return;
+  }
+  TimePoint started = now();
+  if (*deadline <= started) {
+    if (to_submit > 0) enter(to_submit, 0, nullptr);
+    return;
+  }
+  __kernel_timespec timeout = to_timespec(*deadline - started);
+  enter(to_submit, 1, &timeout);
+}
+
+void RingCore::enter(unsigned to_submit, unsigned min_complete, const __kernel_timespec* timeout) {
+  unsigned flags = IORING_ENTER_GETEVENTS;
+  if (polling_ && to_submit > 0) flags |= IORING_ENTER_SQ_WAKEUP;
+  ++stats_.enters;
+  int result = kernel_.enter(ring_, to_submit, min_complete, flags, timeout);
+  if (result < 0) {
+    enter_failed(-result);
+  } else if (result > 0) {
+    fruitless_enters_ = 0;
+  }
+}
+
+// Entries that the kernel did not take stay in the submission queue and go with the next call, so
+// nothing is to be taken back here, and nothing may be freed.
+void RingCore::enter_failed(int error) {
+  if (error == EINTR || error == ETIME) return;
+  ++stats_.submit_errors;
+  bool transient = error == EAGAIN || error == EBUSY || error == ENOMEM;
+  if (transient && ++fruitless_enters_ < kMaxFruitlessEnters) return;
+  if (error == EBADR) {
+    fail(errno_status(error, "io_uring_enter", "ring (the kernel dropped completions)"));
+    return;
+  }
+  fail(errno_status(error, "io_uring_enter", "ring"));
+}
+
+void RingCore::fail(absl::Status status) {
+  status_ = std::move(status);
+  while (Operation* operation = backlog_.pop_front()) refuse(*operation);
+  backlog_size_ = 0;
+  for (Slot& slot : slots_) {
+    if (slot.operation != nullptr) slot.operation->stranded();
+  }
+}
+
+void RingCore::reap() {
+  unsigned head;
+  unsigned count = 0;
+  io_uring_cqe* entry;
+  io_uring_for_each_cqe(&ring_, head, entry) {
+    ++count;
+    dispatch(entry->user_data, entry->res, entry->flags);
+  }
+  if (count == 0) return;
+  fruitless_enters_ = 0;
+  io_uring_cq_advance(&ring_, count);
+}
+
+void RingCore::dispatch(uint64_t answered, int32_t result, uint32_t flags) {
+  auto index = static_cast<uint32_t>(answered) >> 1;
+  auto generation = static_cast<uint32_t>(answered >> 32);
+  if (index >= slots_.size()) {
+    ++stats_.stale_completions;
+    return;
+  }
+  if (static_cast<Answers>(answered & 1) == Answers::kCancel) {
+    // What it says of its target means nothing: only the target's own completion does.
+    if (cancels_due_ > 0) --cancels_due_;
+    return;
+  }
+  Slot& slot = slots_[index];
+  Operation* operation = slot.operation;
+  if (operation == nullptr || slot.generation != generation) {
+    ++stats_.stale_completions;
+    return;
+  }
+  ++stats_.completions;
+  if (result == -EFAULT) ++stats_.faults;
+  bool terminal = (flags & IORING_CQE_F_MORE) == 0;
+  if (!terminal) {
+    operation->completed(result, flags, false);
+    return;
+  }
+  slot.operation = nullptr;
+  ++slot.generation;
+  free_slots_.push_back(index);
+  --stats_.in_flight;
+  ++stats_.terminal;
+  static_cast<ListNode<CancelTag>&>(*operation).unlink();
+  if (operation->orphaned_) graveyard_.exhume(*operation);
+  operation->state_ = Operation::State::kIdle;
+  operation->completed(result, flags, true);
+  operation->release_ref();
+}
+
+RingStats RingCore::stats() const {
+  RingStats stats = stats_;
+  stats.waiting_for_entry = backlog_size_;
+  stats.orphans = graveyard_.size();
+  stats.orphaned_bytes = graveyard_.pinned_bytes();
+  stats.max_orphans = graveyard_.max_size();
+  stats.buried = graveyard_.buried();
+  return stats;
+}
+
+// --- the end
+// --------------------------------------------------------------------------------------------------------
+
+bool RingCore::close() {
+  if (closed_) return true;
+  if (!owner_.is_current() &&
+      (stats_.in_flight > 0 || backlog_size_ > 0 || !spawned_.empty() || owner_.forked())) {
+    if (!owner_.forked()) report_leak("on another thread than its own");
+    return false;
+  }
+  spawned_.destroy_all();
+  ready_.clear();
+  bool alive = status_.ok();
+  closing_ = true;
+  if (alive) status_ = absl::FailedPreconditionError("the Ring was destroyed");
+  while (Operation* operation = backlog_.pop_front()) refuse(*operation);
+  backlog_size_ = 0;
+  deliver_refused();
+  if (alive) drain();
+  if (stats_.in_flight > 0) report_leak("before the kernel was done");
+  buffers_->detach();
+  kernel_.tear_down(ring_);
+  deliver_refused();
+  closed_ = true;
+  return true;
+}
+
+void RingCore::drain() {
+  for (Slot& slot : slots_) {
+    if (slot.operation != nullptr) cancel(*slot.operation);
+  }
+  TimePoint give_up = now() + drain_timeout_;
+  while (stats_.in_flight + cancels_due_ > 0) {
+    flush_queues();
+    std::chrono::nanoseconds left = give_up - now();
+    if (left.count() <= 0) return;
+    __kernel_timespec timeout = to_timespec(left);
+    uint64_t errors = stats_.submit_errors;
+    enter(publish_entries(), 1, &timeout);
+    reap();
+    if (stats_.submit_errors != errors && fruitless_enters_ == 0) return;  // it will not get better
+  }
+}
+
+// Only a terminal completion says that the kernel has let go, and none came: so the memory is never
+// freed.
+void RingCore::report_leak(std::string_view how) {
+  constexpr size_t kListed = 16;
+  std::string report = absl::StrCat(
+      "uring: a Ring was destroyed ", absl::string_view(how.data(), how.size()), ", with ",
+      stats_.in_flight, " requests in flight; what they point at is leaked:\n");
+  size_t listed = 0;
+  for (Slot& slot : slots_) {
+    if (slot.operation == nullptr) continue;
+    leaked_operations().push_back(slot.operation);
+    if (++listed > kListed) continue;
+    absl::StrAppend(&report, "  ", slot.operation->describe(), ", ", slot.operation->pinned_bytes(),
+                    " bytes\n");
+  }
+  if (listed > kListed) absl::StrAppend(&report, "  … and ", listed - kListed, " more\n");
+  if (on_leak_) {
+    on_leak_(report);
+  } else {
+    std::fputs(report.c_str(), stderr);
+  }
+}
+
+}  // namespace uring

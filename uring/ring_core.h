@@ -1,0 +1,161 @@
+// uring/ring_core.h
+//
+// The engine under a Ring: one thread's io_uring and its run loop. For those who implement
+// operations and awaiters; users of the library hold a Ring (ring.h).
+//
+// A turn of the loop: hand over what is queued and, if nothing is ready, wait, in one system call;
+// take the completions; fire the timers; resume the coroutines that were ready by then, one batch.
+// Coroutines are resumed nowhere else, so the stack is as deep after a million reads as after one.
+//
+// Shared (Ref) by the Ring and by everyone who needs it to let go of a request. After close() it is
+// an empty shell: starts are refused, abandoning is harmless. Not thread-safe: a call from another
+// thread, or in a forked child, is a checked failure; only the destructor tolerates both, by
+// leaking.
+
+#ifndef URING_RING_CORE_H_
+#define URING_RING_CORE_H_
+
+#include <liburing.h>
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "uring/buffer_cache.h"
+#include "uring/capabilities.h"
+#include "uring/graveyard.h"
+#include "uring/operation.h"
+#include "uring/options.h"
+#include "uring/owner_thread.h"
+#include "uring/ref.h"
+#include "uring/ring_stats.h"
+#include "uring/spawn_list.h"
+#include "uring/timer_queue.h"
+#include "uring/waiter.h"
+
+namespace uring {
+
+class RingCore final : public RefCounted<RingCore> {
+ public:
+  // Takes over a ring that set_up_ring made.
+  RingCore(Kernel& kernel, const io_uring& ring, Capabilities capabilities,
+           const RingOptions& options);
+  ~RingCore();
+
+  // --- requests
+  // ---------------------------------------------------------------------------------------------------
+
+  // Queues an idle operation whose entry is filled in, and keeps it until its terminal completion.
+  // No system call (it goes with the next turn), no allocation. When the submission queue or the
+  // bound on requests in flight is reached it waits for its turn, in order. Only while status() is
+  // OK.
+  void start(Operation& operation);
+
+  // Asks the kernel to cancel; the operation completes as the kernel decides. Idle: nothing
+  // happens. Costs an entry of the next turn's system call; waits for one if there is none, and is
+  // never dropped.
+  void cancel(Operation& operation);
+
+  // The owner lets go: an operation in flight becomes an orphan and is cancelled; one that is still
+  // queued is dropped at once, without a completion.
+  void abandon(Operation& operation);
+
+  // Hands over what is queued, without waiting. One system call, none when nothing is queued.
+  void submit();
+
+  // --- the run loop
+  // -----------------------------------------------------------------------------------------------
+
+  // One turn. At most one io_uring_enter. If nothing is in flight, ready or scheduled, waiting
+  // would last for ever: a checked failure.
+  void turn();
+
+  // Has the coroutine resumed in a coming turn, after those that are ready already.
+  void make_ready(Waiter& waiter) { ready_.push_back(waiter); }
+  // Turns so far.
+  uint64_t turn_count() const { return stats_.turns; }
+  bool anything_ready() const { return !ready_.empty(); }
+
+  // Fails the process unless called on the Ring's thread and in its process; `what` names the call.
+  void check_thread(std::string_view what) const { owner_.check(what); }
+
+  // --- its parts
+  // --------------------------------------------------------------------------------------------------
+
+  TimerQueue& timers() { return timers_; }
+  TimePoint now() const { return kernel_.now(); }
+  SpawnList& spawned() { return spawned_; }
+  BufferCache& buffers() { return *buffers_; }
+  const Capabilities& capabilities() const { return capabilities_; }
+
+  // OK, or why nothing can be started any more: the Ring was destroyed, or the kernel refuses to go
+  // on.
+  const absl::Status& status() const { return status_; }
+  bool closed() const { return closed_; }
+
+  RingStats stats() const;
+  std::vector<Orphan> orphans() const { return graveyard_.list(now()); }
+
+  // What a Ring's destructor does: destroys the spawned tasks, cancels all requests, takes
+  // completions until none is in flight or the drain timeout is over, gives the ring back, and
+  // leaks and reports what is left. On another thread, or in a forked child, it can do so only when
+  // nothing is in flight or spawned; else it returns false, having done nothing, and the whole core
+  // must be leaked.
+  bool close();
+
+ private:
+  struct Slot {
+    Operation* operation = nullptr;  // holds a reference while it is not null
+    uint32_t generation = 0;
+  };
+
+  bool take_entry(Operation& operation);
+  bool send_cancel(Operation& operation);
+  void refuse(Operation& operation);
+  void flush_queues();
+  unsigned publish_entries();
+  bool kernel_has_work() const;
+  void wait_or_submit();
+  void enter(unsigned to_submit, unsigned min_complete, const __kernel_timespec* timeout);
+  void enter_failed(int error);
+  void fail(absl::Status status);
+  void reap();
+  void dispatch(uint64_t answered, int32_t result, uint32_t flags);
+  void deliver_refused();
+  void resume_ready();
+  void drain();
+  void report_leak(std::string_view how);
+
+  Kernel& kernel_;
+  io_uring ring_;
+  Capabilities capabilities_;
+  OwnerThread owner_;
+  absl::Status status_;
+  bool closing_ = false;
+  bool closed_ = false;
+  bool polling_;  // a kernel thread takes the entries, no system call does
+  bool look_before_sleep_ = false;
+
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> free_slots_;
+  size_t cancels_due_ = 0;               // cancel requests whose completion has not come
+  List<Operation, BacklogTag> backlog_;  // queued, each with a reference
+  List<Operation, BacklogTag> refused_;  // refused, each with a reference
+  List<Operation, CancelTag> cancels_;   // in flight, to be cancelled when there is an entry
+  size_t backlog_size_ = 0;
+  unsigned fruitless_enters_ = 0;
+
+  Graveyard graveyard_;
+  ReadyQueue ready_;
+  TimerQueue timers_;
+  SpawnList spawned_;
+  Ref<BufferCache> buffers_;
+  RingStats stats_;
+  std::chrono::nanoseconds drain_timeout_;
+  std::function<void(std::string_view)> on_leak_;
+};
+
+}  // namespace uring
+
+#endif  // URING_RING_CORE_H_
