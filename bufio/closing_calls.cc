@@ -1,0 +1,39 @@
+#include "bufio/closing_calls.h"
+
+#include <utility>
+
+#include "uring/status.h"
+
+namespace bufio {
+
+absl::Status CloseCall::await_resume() {
+  absl::Status failure = finish();
+  if (!failure.ok()) return failure;
+  failure = state().usable();
+  if (!failure.ok()) return failure;
+  state().set_closed();
+  uring::Ref<uring::Descriptor> descriptor = state().take_descriptor();
+  state().retire();
+  state().window().clear(state().window().pos());
+  int error = descriptor ? descriptor->close() : 0;
+  return error == 0 ? absl::OkStatus() : uring::errno_status(error, "close", state().name());
+}
+
+absl::StatusOr<Released> ReleaseCall::await_resume() {
+  absl::Status failure = finish();
+  if (!failure.ok()) return failure;
+  failure = state().usable();
+  if (!failure.ok()) return failure;
+  state().collect();
+  Released released;
+  released.leftover = std::string(state().window().view());
+  released.pos = state().window().pos();
+  uring::Ref<uring::Descriptor> descriptor = state().take_descriptor();
+  if (descriptor) released.fd = uring::OwnedFd(std::move(descriptor));
+  state().set_closed();
+  state().retire();
+  state().window().clear(released.pos);
+  return released;
+}
+
+}  // namespace bufio

@@ -1,0 +1,160 @@
+#include "bufio/lines.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "bufio/scan.h"
+
+namespace bufio {
+namespace {
+
+// "\r\n".
+constexpr size_t kLongestTerminator = 2;
+
+}  // namespace
+
+LineRequest::LineRequest(ReaderState& state, LineOptions options)
+    : FillRequest(state),
+      options_(options),
+      max_length_(options.max_length != 0
+                      ? options.max_length
+                      : std::max(state.max_buffer_size(), kLongestTerminator + 1) -
+                            kLongestTerminator) {}
+
+size_t LineRequest::buffer_limit() const {
+  return std::max(state().max_buffer_size(), max_length_ + kLongestTerminator);
+}
+
+// Drops what belongs to a line that was too long; true when its end has been dropped too.
+bool LineRequest::drop_rest_of_line(const char* newline) {
+  Window& window = state().window();
+  if (newline == nullptr && !state().final()) {
+    window.consume(window.available());
+    return false;
+  }
+  window.consume(newline == nullptr ? window.available()
+                                    : static_cast<size_t>(newline + 1 - window.cursor()));
+  state().set_discarding_line(false);
+  return true;
+}
+
+bool LineRequest::satisfied() {
+  Window& window = state().window();
+  for (;;) {
+    std::string_view view = window.view();
+    const char* newline = view.empty() ? nullptr : find_newline();
+    if (state().discarding_line()) {
+      if (!drop_rest_of_line(newline)) return false;
+      continue;
+    }
+    size_t length = newline != nullptr ? static_cast<size_t>(newline - view.data()) : view.size();
+    terminator_ = newline != nullptr ? 1 : 0;
+    // At the very end of the view a '\r' may be half of a terminator that has not arrived.
+    if (length > 0 && view[length - 1] == '\r' && (newline != nullptr || !state().final())) {
+      --length;
+      ++terminator_;
+    }
+    if (length > max_length_) {
+      if (options_.long_lines == LongLine::kSkip) {
+        state().set_discarding_line(true);
+        continue;
+      }
+      found_ = Found::kTooLong;
+      return true;
+    }
+    if (newline == nullptr && !state().final()) return false;
+    // An error that cuts the last line off comes in its place; the end hands it out.
+    if (newline != nullptr || (!view.empty() && state().error().ok())) {
+      found_ = Found::kLine;
+      length_ = length;
+    }
+    return true;
+  }
+}
+
+absl::StatusOr<Token> LineRequest::take() {
+  absl::Status failure = finish();
+  if (!failure.ok()) return failure;
+  failure = state().usable();
+  if (!failure.ok()) return failure;
+  Window& window = state().window();
+  switch (std::exchange(found_, Found::kNothing)) {
+    case Found::kTooLong: {
+      if (options_.long_lines == LongLine::kError) return state().too_long("a line", max_length_);
+      std::string_view start = window.view().substr(0, max_length_);
+      window.consume(start.size());
+      state().set_discarding_line(true);
+      return Token(start);
+    }
+    case Found::kLine: {
+      std::string_view line = window.view().substr(0, length_ + terminator_);
+      window.consume(line.size());
+      return Token(options_.keep_terminator ? line : line.substr(0, length_));
+    }
+    case Found::kNothing:
+      break;
+  }
+  if (!state().error().ok()) return state().error();
+  return Token();
+}
+
+const char* ReadLineCall::find_newline() {
+  static constexpr char kKind = 0;
+  ScanMark& mark = state().scan_mark();
+  std::string_view view = state().window().view();
+  uint64_t pos = state().window().pos();
+  size_t at = find_byte(view, '\n', mark.start(&kKind, "", pos));
+  if (at != std::string_view::npos) return view.data() + at;
+  mark.set(&kKind, "", pos, view.size());
+  return nullptr;
+}
+
+// Finds the first newline of the window with the index, which is brought up to date with what the
+// window has become: the same bytes, perhaps elsewhere, and perhaps more of them; or others.
+const char* Lines::find_newline() {
+  const Window& window = state_->window();
+  const char* begin = window.cursor();
+  const char* end = window.limit();
+  bool known = cursor_ != nullptr &&
+               window.pos() == limit_pos_ - static_cast<uint64_t>(limit_ - cursor_) &&
+               window.end_pos() >= limit_pos_;
+  if (!known) {
+    index_.reset(begin, end, '\n');
+    newline_ = nullptr;
+  } else {
+    if (begin != cursor_) index_.rebase(begin - cursor_);
+    if (newline_ != nullptr) newline_ += begin - cursor_;
+    index_.extend(end);
+  }
+  cursor_ = begin;
+  limit_ = end;
+  limit_pos_ = window.end_pos();
+  if (newline_ == nullptr) newline_ = index_.next();
+  return newline_;
+}
+
+bool Lines::Next::begin() {
+  begun_ = true;
+  lines_->request_.forget();
+  return lines_->request_.begin();
+}
+
+Token Lines::Next::finish() {
+  begun_ = false;
+  Lines& lines = *lines_;
+  const char* newline = std::exchange(lines.newline_, nullptr);
+  absl::StatusOr<Token> line = lines.request_.take();
+  lines.status_ = line.ok() ? absl::OkStatus() : std::move(line).status();
+  const Window& window = lines.state_->window();
+  bool at_newline =
+      newline != nullptr && window.cursor() == newline + 1 && window.limit() == lines.limit_;
+  // The index stands behind the newline it returned last; anything else and it starts over.
+  lines.cursor_ = at_newline ? window.cursor() : nullptr;
+  return line.ok() ? *line : Token();
+}
+
+Lines::Next::~Next() {
+  if (begun_) lines_->request_.detach();
+}
+
+}  // namespace bufio

@@ -1,0 +1,159 @@
+#include "bufio/reader_state.h"
+
+#include <cerrno>
+#include <memory_resource>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "uring/status.h"
+
+namespace bufio {
+namespace {
+
+absl::string_view view(std::string_view text) {
+  return absl::string_view(text.data(), text.size());
+}
+
+}  // namespace
+
+size_t FillRequest::buffer_limit() const { return state_->max_buffer_size(); }
+
+ReaderState::ReaderState(uring::Ref<uring::RingCore> ring, const ReaderOptions& options)
+    : options_(options), ring_(std::move(ring)) {
+  if (ring_) {
+    buffers_ = uring::Ref<uring::BufferCache>(&ring_->buffers());
+  } else {
+    buffers_ = uring::make_ref<uring::BufferCache>(std::pmr::new_delete_resource(), size_t{0});
+  }
+}
+
+absl::Status ReaderState::usable() const {
+  if (closed_)
+    return absl::FailedPreconditionError(
+        absl::StrCat(view(name()), ": the Reader was closed or released"));
+  return absl::OkStatus();
+}
+
+std::string ReaderState::where() const {
+  return absl::StrCat(view(name()), " at offset ", window_.pos());
+}
+
+absl::Status ReaderState::too_long(std::string_view what, size_t limit) const {
+  return absl::ResourceExhaustedError(
+      absl::StrCat(where(), ": ", view(what), " exceeds the limit of ", limit, " bytes"));
+}
+
+// --- serving a call
+// -------------------------------------------------------------------------------------------------
+
+// True if the call is done; false if it must suspend.
+bool ReaderState::begin(FillRequest& request) {
+  if (ring_) ring_->check_thread("Reader");
+  request.keep_ = uring::Ref<ReaderState>(this);
+  request.done_ = false;
+  if (pending_ != nullptr) {
+    request.failure_ = absl::FailedPreconditionError(
+        absl::StrCat(view(name()), ": another call on this Reader waits"));
+    return true;
+  }
+  request.failure_ = usable();
+  if (!request.failure_.ok()) return true;
+  window_.expire_views();
+  pending_ = &request;
+  turn_wanted_ = false;
+  if (!advance(request)) return false;
+  request.done_ = true;
+  return !std::exchange(turn_wanted_, false);
+}
+
+bool ReaderState::suspend(FillRequest& request, std::coroutine_handle<> waiting) {
+  URING_CHECK(ring_, "a Reader without a Ring has a source that does not complete at once");
+  request.waiter_.set_handle(waiting);
+  if (request.done_) {
+    ring_->make_ready(request.waiter_);
+    return true;
+  }
+  if (deadline_.has_value()) {
+    if (ring_->now() >= *deadline_) {
+      fail_pending(absl::DeadlineExceededError(absl::StrCat(where(), ": the deadline has passed")));
+      return true;
+    }
+    ring_->timers().schedule(deadline_timer_, *deadline_);
+  }
+  return true;
+}
+
+bool ReaderState::advance(FillRequest& request) {
+  for (;;) {
+    if (request.satisfied()) return true;
+    if (supply() == Supply::kLater) return false;
+  }
+}
+
+void ReaderState::progress() {
+  FillRequest* request = pending_;
+  if (request == nullptr || request->done_) return;
+  turn_wanted_ = false;
+  if (advance(*request)) wake(*request);
+}
+
+size_t ReaderState::buffer_limit() const {
+  return pending_ != nullptr ? pending_->buffer_limit() : options_.max_buffer_size;
+}
+
+void ReaderState::wake(FillRequest& request) {
+  request.done_ = true;
+  if (deadline_timer_.scheduled()) ring_->timers().cancel(deadline_timer_);
+  if (request.waiter_.handle()) ring_->make_ready(request.waiter_);
+}
+
+// Destroyed or resumed: either way the Reader is free for the next call.
+void ReaderState::leave(FillRequest& request) {
+  if (pending_ == &request) {
+    pending_ = nullptr;
+    if (deadline_timer_.scheduled()) ring_->timers().cancel(deadline_timer_);
+  }
+  request.waiter_.unlink();
+}
+
+void ReaderState::fail_pending(absl::Status status) {
+  FillRequest* request = pending_;
+  if (request == nullptr || request->done_) return;
+  request->failure_ = std::move(status);
+  wake(*request);
+}
+
+void ReaderState::deadline_expired() {
+  fail_pending(absl::DeadlineExceededError(absl::StrCat(where(), ": the deadline has passed")));
+}
+
+void ReaderState::interrupt() {
+  if (ring_) ring_->check_thread("Reader::interrupt");
+  fail_pending(absl::CancelledError(absl::StrCat(where(), ": interrupted")));
+}
+
+void ReaderState::reader_gone() {
+  fail_pending(
+      absl::FailedPreconditionError(absl::StrCat(view(name()), ": the Reader was destroyed")));
+  closed_ = true;
+  retire();
+  window_.clear(window_.pos());
+}
+
+// --- what sources need not provide
+// ----------------------------------------------------------------------------------
+
+ReaderStats ReaderState::stats() const {
+  ReaderStats stats;
+  stats.bytes = window_.end_pos();
+  stats.copied_bytes = window_.copied_bytes();
+  return stats;
+}
+
+absl::StatusOr<uint64_t> ReaderState::size() { return uring::errno_status(ESPIPE, "size", name()); }
+
+absl::Status ReaderState::seek(uint64_t) { return uring::errno_status(ESPIPE, "seek", name()); }
+
+uint64_t ReaderState::skip_ahead(uint64_t) { return 0; }
+
+}  // namespace bufio

@@ -1,0 +1,169 @@
+// bufio/reader_state.h
+//
+// The heap half of a Reader: the window, the call that waits, and the source.
+//
+// It outlives its Reader's coroutines and moves: destroying an awaiting coroutine only unlinks its
+// call, and what is in flight goes on and lands here. The hot half (the window) is inline; what
+// brings bytes is virtual and cold. Subclasses are the sources: descriptor_source.h,
+// memory_source.h, custom_source.h.
+
+#ifndef BUFIO_READER_STATE_H_
+#define BUFIO_READER_STATE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bufio/fill_request.h"
+#include "bufio/reader_options.h"
+#include "bufio/scan_mark.h"
+#include "bufio/window.h"
+#include "uring/check.h"
+#include "uring/descriptor.h"
+#include "uring/frame_allocator.h"
+#include "uring/ref.h"
+#include "uring/ring_core.h"
+#include "uring/sanitizer.h"
+#include "uring/timer_queue.h"
+
+namespace bufio {
+
+class ReaderState : public uring::RefCounted<ReaderState>, public uring::RecycledObject {
+ public:
+  virtual ~ReaderState() = default;
+
+  // --- the window
+  // -------------------------------------------------------------------------------------------------
+  Window& window() { return window_; }
+  const Window& window() const { return window_; }
+  void consume(size_t n) {
+    URING_CHECK(n <= window_.available(), "consume: more than is buffered");
+    window_.consume(n);
+  }
+  // No call waits: the window may be lent as it is.
+  bool free() const { return pending_ == nullptr; }
+  void expire_views() {
+    if constexpr (uring::kAddressSanitizer) window_.expire_views();
+  }
+
+  // --- what calls ask
+  // ---------------------------------------------------------------------------------------------
+  // No byte will be added to the window any more: the end, or an error, has been reached.
+  bool final() const { return ended_ || !error_.ok(); }
+  const absl::Status& error() const { return error_; }
+  bool closed() const { return closed_; }
+  // OK while fill-class calls make sense at all: neither closed nor released.
+  absl::Status usable() const;
+  size_t max_buffer_size() const { return options_.max_buffer_size; }
+  // "/var/log/x at offset 17: ": where things go wrong.
+  std::string where() const;
+  absl::Status too_long(std::string_view what, size_t limit) const;
+  ScanMark& scan_mark() { return scan_mark_; }
+  // The rest of a line that was too long is to be dropped, up to its newline.
+  bool discarding_line() const { return discarding_line_; }
+  void set_discarding_line(bool discarding) { discarding_line_ = discarding; }
+  uring::BufferCache& buffers() { return *buffers_; }
+
+  // --- control
+  // ----------------------------------------------------------------------------------------------------
+  void set_deadline(std::optional<uring::TimePoint> deadline) { deadline_ = deadline; }
+  void interrupt();
+  // The Reader handle is gone: lets go of everything, and fails the call that waits.
+  void reader_gone();
+
+  // --- what sources provide
+  // ---------------------------------------------------------------------------------------
+  virtual std::string_view name() const = 0;
+  virtual ReaderStats stats() const;
+  virtual absl::StatusOr<uint64_t> size();
+  virtual absl::Status seek(uint64_t pos);
+  // With an empty window: passes over up to `n` bytes without reading them; returns how many. 0:
+  // read them.
+  virtual uint64_t skip_ahead(uint64_t n);
+  // Cancels what is in flight but keeps the bytes that come all the same; true when nothing is in
+  // flight.
+  virtual bool quiesce() { return true; }
+  // Quiescent: adds what has arrived to the window.
+  virtual void collect() {}
+  // Quiescent: gives the descriptor up. Null: there is none.
+  virtual uring::Ref<uring::Descriptor> take_descriptor() { return nullptr; }
+  void set_closed() { closed_ = true; }
+  virtual void retire() = 0;
+
+ protected:
+  enum class Supply { kMore, kLater };
+
+  // `ring` null: a source that never waits.
+  ReaderState(uring::Ref<uring::RingCore> ring, const ReaderOptions& options);
+
+  // Brings bytes: adds to the window, or sets the end or an error (kMore); or has seen to it that
+  // progress() will be called (kLater).
+  virtual Supply supply() = 0;
+  // From the run loop: there is something new.
+  void progress();
+  // The call that waits, or is being served, may buffer this much.
+  size_t buffer_limit() const;
+  // Has the call that is being served pass through the run loop, though it is satisfied.
+  void ask_for_turn() { turn_wanted_ = true; }
+
+  void set_ended(bool ended) { ended_ = ended; }
+  void set_error(absl::Status error) { error_ = std::move(error); }
+  uring::RingCore* ring() const { return ring_.get(); }
+  const ReaderOptions& options() const { return options_; }
+
+ private:
+  friend class FillRequest;
+  class DeadlineTimer final : public uring::Timer {
+   public:
+    explicit DeadlineTimer(ReaderState& state) : state_(state) {}
+
+   private:
+    void expired() override { state_.deadline_expired(); }
+    ReaderState& state_;
+  };
+
+  bool begin(FillRequest& request);
+  bool suspend(FillRequest& request, std::coroutine_handle<> waiting);
+  void leave(FillRequest& request);
+  bool advance(FillRequest& request);
+  void fail_pending(absl::Status status);
+  void wake(FillRequest& request);
+  void deadline_expired();
+
+  Window window_;
+  FillRequest* pending_ = nullptr;
+  bool ended_ = false;
+  bool closed_ = false;
+  bool turn_wanted_ = false;
+  bool discarding_line_ = false;
+  absl::Status error_;
+  ReaderOptions options_;
+  ScanMark scan_mark_;
+  uring::Ref<uring::RingCore> ring_;
+  uring::Ref<uring::BufferCache> buffers_;
+  std::optional<uring::TimePoint> deadline_;
+  DeadlineTimer deadline_timer_{*this};
+};
+
+inline FillRequest::FillRequest(ReaderState& state) : state_(&state) {}
+inline FillRequest::FillRequest(FillRequest&& other) noexcept : state_(other.state_) {}
+inline bool FillRequest::begin() { return state_->begin(*this); }
+inline bool FillRequest::suspend(std::coroutine_handle<> waiting) {
+  return state_->suspend(*this, waiting);
+}
+inline void FillRequest::detach() {
+  if (keep_) state_->leave(*this);
+}
+inline FillRequest::~FillRequest() { detach(); }
+inline absl::Status FillRequest::finish() {
+  detach();
+  return std::move(failure_);
+}
+
+}  // namespace bufio
+
+#endif  // BUFIO_READER_STATE_H_

@@ -1,0 +1,114 @@
+// bufio/window.h
+//
+// The bytes that a Reader lends: one contiguous range, a cursor, and the memory around them. No
+// I/O.
+//
+//        headroom            view                padding
+//   |················[======cursor─────────limit)·······|
+//   data                                               data + size
+//
+// A read goes to a target that starts on a cache line (unaligned targets cost the kernel's copy a
+// quarter of its speed) behind some headroom. A token that straddles two reads is made contiguous
+// by moving its first part, usually a partial line, into the headroom in front of the second: the
+// bulk is never copied. Behind the limit 64 bytes are readable, for parsers that load whole
+// vectors.
+//
+// Everything but the accessors and consume() invalidates views and belongs into fill-class calls.
+// Under AddressSanitizer memory that was lent is not used again, and what is not on loan is
+// poisoned (expire_views).
+
+#ifndef BUFIO_WINDOW_H_
+#define BUFIO_WINDOW_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "uring/buffer.h"
+#include "uring/buffer_cache.h"
+#include "uring/ref.h"
+
+namespace bufio {
+
+class Window {
+ public:
+  static constexpr size_t kPadding = 64;
+
+  Window() = default;
+  Window(const Window&) = delete;
+  Window& operator=(const Window&) = delete;
+  ~Window();
+
+  std::string_view view() const { return std::string_view(cursor_, available()); }
+  const char* cursor() const { return cursor_; }
+  const char* limit() const { return limit_; }
+  size_t available() const { return static_cast<size_t>(limit_ - cursor_); }
+  // Offsets in the stream, of the cursor and of the limit.
+  uint64_t pos() const { return end_pos_ - available(); }
+  uint64_t end_pos() const { return end_pos_; }
+  // Whether kPadding bytes behind the limit are readable.
+  bool padded() const { return padded_; }
+  // Bytes that were moved for contiguity.
+  uint64_t copied_bytes() const { return copied_bytes_; }
+
+  // `n` at most available().
+  void consume(size_t n) { cursor_ += n; }
+
+  // Where a read may write.
+  struct Target {
+    uring::Ref<uring::Buffer> buffer;
+    size_t offset = 0;
+    size_t length = 0;
+  };
+
+  // A target of `length` bytes, or less if that saves moving bytes but at least `enough`, whose
+  // bytes append() will take without a copy. Moves the view. Only while no other read into this
+  // window's memory is on its way.
+  Target prepare(uring::BufferCache& cache, uring::BufferKind kind, size_t length, size_t enough);
+
+  // A target in memory of its own, for a read ahead. Does not touch the view.
+  static Target separate(uring::BufferCache& cache, uring::BufferKind kind, size_t length);
+
+  // Takes `length` bytes at `buffer` + `offset`, which follow the limit in the stream.
+  void append(const uring::Ref<uring::Buffer>& buffer, size_t offset, size_t length,
+              uring::BufferCache& cache);
+
+  // Copies bytes that follow the limit.
+  void append_copy(std::string_view bytes, uring::BufferCache& cache);
+
+  // Puts bytes back in front of the cursor.
+  void unread(std::string_view bytes, uring::BufferCache& cache);
+
+  // Shows memory that somebody else keeps, as the stream's bytes from offset 0.
+  void show(std::string_view memory, bool padded);
+
+  // Forgets all bytes and memory; the stream goes on at `pos`.
+  void clear(uint64_t pos);
+
+  // Forgets the bytes between the cursor and an offset in [pos(), end_pos()].
+  void advance_to(uint64_t pos) { consume(static_cast<size_t>(pos - this->pos())); }
+
+  // Views that were lent are over: under AddressSanitizer, using one is reported from here on.
+  void expire_views();
+
+ private:
+  static size_t headroom(size_t length);
+  size_t room() const;
+  void adopt(uring::Ref<uring::Buffer> buffer, const char* cursor, const char* limit);
+  void relocate(uring::Ref<uring::Buffer> buffer, size_t offset);
+  Target prepare_mirrored(uring::BufferCache& cache, size_t length);
+  void release_buffer();
+
+  const char* cursor_ = nullptr;
+  const char* limit_ = nullptr;
+  uint64_t end_pos_ = 0;
+  uring::Ref<uring::Buffer> buffer_;  // null: the memory is somebody else's, or there is none
+  const char* promised_end_ =
+      nullptr;  // the end of the target that a read is on its way to, behind the limit
+  uint64_t copied_bytes_ = 0;
+  bool padded_ = true;
+};
+
+}  // namespace bufio
+
+#endif  // BUFIO_WINDOW_H_
