@@ -1,0 +1,330 @@
+#include "bufio/descriptor_source.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "uring/status.h"
+
+namespace bufio {
+namespace {
+
+constexpr size_t kSmallRead = size_t{16} << 10;
+constexpr size_t kBufferedRead = size_t{256} << 10;
+constexpr size_t kDirectRead = size_t{512} << 10;
+constexpr size_t kDirectAlignment = 4096;
+constexpr int kBufferedDepth = 3;
+constexpr int kDirectDepth = 7;
+// A read behind the window may be this much shorter than usual, if that saves moving the window.
+constexpr size_t kEnoughForStream = 4096;
+
+size_t max_read_size(const ReaderOptions& options, const uring::DescriptorKind& kind) {
+  size_t size = options.read_size != 0 ? options.read_size
+                : kind.direct          ? kDirectRead
+                                       : kBufferedRead;
+  if (kind.direct) size = (size + kDirectAlignment - 1) / kDirectAlignment * kDirectAlignment;
+  return size;
+}
+
+int max_depth(const ReaderOptions& options, const uring::DescriptorKind& kind) {
+  if (kind.read != uring::ReadKind::kPositional || options.buffers == BufferKind::kMirrored)
+    return 0;
+  if (options.max_read_ahead >= 0) return options.max_read_ahead;
+  return kind.direct ? kDirectDepth : kBufferedDepth;
+}
+
+}  // namespace
+
+DescriptorSource::DescriptorSource(uring::Ref<uring::RingCore> ring,
+                                   uring::Ref<uring::Descriptor> descriptor, ReaderOptions options)
+    : ReaderState(std::move(ring), options),
+      descriptor_(std::move(descriptor)),
+      kind_(uring::describe_descriptor(descriptor_->fd())),
+      max_read_size_(max_read_size(options, kind_)),
+      read_size_(std::min(max_read_size_, kSmallRead)),
+      offload_(options.offload && this->ring()->capabilities().setup != uring::SetupRung::kPolling),
+      read_ahead_(max_depth(options, kind_), options.offload || kind_.direct),
+      next_position_(kind_.offset) {
+  if (kind_.error != 0) set_error(uring::errno_status(kind_.error, "fstat", name()));
+  if (positional()) {
+    window().clear(kind_.offset);
+    // The size is but a hint for the first buffer: one byte more, to see the end in the same read.
+    uint64_t expected = kind_.size > kind_.offset ? kind_.size - kind_.offset + 1 : kSmallRead;
+    read_size_ = static_cast<size_t>(
+        std::clamp<uint64_t>(expected, std::min(kSmallRead, max_read_size_), max_read_size_));
+    if (kind_.direct) read_size_ = max_read_size_;
+  }
+  if (kind_.pipe && options.pipe_size > 0) {
+    int wanted = static_cast<int>(std::min<size_t>(options.pipe_size, 1U << 30));
+    if (fcntl(descriptor_->fd(), F_GETPIPE_SZ) < wanted)
+      fcntl(descriptor_->fd(), F_SETPIPE_SZ, wanted);
+  }
+}
+
+ReaderStats DescriptorSource::stats() const {
+  ReaderStats stats = stats_;
+  stats.copied_bytes = window().copied_bytes();
+  stats.read_ahead = read_ahead_.depth();
+  return stats;
+}
+
+// --- bytes
+// ----------------------------------------------------------------------------------------------------------
+
+ReaderState::Supply DescriptorSource::supply() {
+  if (queue_.empty()) {
+    const absl::Status& ring_status = ring()->status();
+    if (!ring_status.ok()) {
+      set_error(uring::annotate(ring_status, where()));
+      return Supply::kMore;
+    }
+    send(/*ahead=*/false);
+  }
+  if (!queue_.front().done) {
+    read_ahead();
+    return Supply::kLater;
+  }
+  if (queue_.front().ahead) ++stats_.hits;
+  queue_.front().ahead = false;
+  take_front();
+  return Supply::kMore;
+}
+
+// Gives the window what the front read has brought, or as much of it as the limit allows.
+void DescriptorSource::take_front() {
+  Pending& front = queue_.front();
+  int32_t result = front.operation->result();
+  if (result < 0) return front_failed(-result);
+  auto got = static_cast<size_t>(result);
+  if (got <= front.lead) {
+    set_ended(true);
+    drop_reads();
+    return;
+  }
+  const uring::ReadOperation::Target& target = front.operation->target();
+  size_t allowed = buffer_limit() - std::min(buffer_limit(), window().available());
+  size_t step = std::min(got - front.taken, allowed);
+  window().append(target.buffer, target.offset + front.taken, step, buffers());
+  front.taken += step;
+  if (front.taken < got) return;
+  if (got < target.length) {
+    front_ran_short(front, got);
+  } else {
+    read_size_ = std::min(2 * read_size_, max_read_size_);
+    pop_front();
+  }
+  if (read_ahead_.depth() > 0 && ring()->status().ok()) {
+    read_ahead();
+    // The reads that were just sent should be on their way before the parser gets busy, and others
+    // have waited too.
+    ask_for_turn();
+  }
+}
+
+void DescriptorSource::front_failed(int error) {
+  bool ours = queue_.front().cancelled && (error == ECANCELED || error == EINTR);
+  if (ours) return pop_front();
+  const absl::Status& ring_status = ring()->status();
+  bool ring_gone = error == ECANCELED && !ring_status.ok();
+  set_error(ring_gone ? uring::annotate(ring_status, where())
+                      : uring::errno_status(error, "read", name()));
+  drop_reads();
+}
+
+// Fewer bytes than asked for are no end: the next read tells.
+void DescriptorSource::front_ran_short(Pending& front, size_t got) {
+  uint64_t next = front.position + (got - front.lead);
+  if (!positional()) return pop_front();
+  if (queue_.size() == 1) {
+    pop_front();
+    next_position_ = next;
+    return;
+  }
+  // Bytes behind the gap are on their way already: fill the gap first.
+  Window::Target target = separate_target();
+  size_t gap = front.operation->target().length - got;
+  if (!kind_.direct) target.length = std::min(target.length, gap);
+  send_at(front, next, std::move(target), /*ahead=*/false);
+}
+
+void DescriptorSource::pop_front() {
+  uring::Ref<uring::ReadOperation> operation = std::move(queue_.front().operation);
+  static_cast<void>(operation->take_buffer());
+  spares_.push_back(std::move(operation));
+  queue_.erase(queue_.begin());
+}
+
+// --- reads
+// ----------------------------------------------------------------------------------------------------------
+
+size_t DescriptorSource::read_size() const { return offload_ ? max_read_size_ : read_size_; }
+
+void DescriptorSource::send(bool ahead) {
+  Window::Target target;
+  if (ahead || kind_.direct) {
+    target = separate_target();
+  } else {
+    size_t enough = positional() ? read_size() : std::min(read_size(), kEnoughForStream);
+    target = window().prepare(buffers(), options().buffers, read_size(), enough);
+  }
+  queue_.emplace_back();
+  send_at(queue_.back(), next_position_, std::move(target), ahead);
+  const Pending& sent = queue_.back();
+  next_position_ += sent.operation->target().length - sent.lead;
+}
+
+void DescriptorSource::send_at(Pending& read, uint64_t position, Window::Target target,
+                               bool ahead) {
+  if (!read.operation && !spares_.empty()) {
+    read.operation = std::move(spares_.back());
+    spares_.pop_back();
+  }
+  if (!read.operation) {
+    read.operation = uring::make_ref<uring::ReadOperation>(uring::Ref<uring::RingCore>(ring()),
+                                                           descriptor_, kind_.read, *this);
+  }
+  read.position = position;
+  read.lead = kind_.direct ? static_cast<size_t>(position % kDirectAlignment) : 0;
+  read.taken = read.lead;
+  read.sent_in_turn = ring()->turn_count();
+  read.done = false;
+  read.cancelled = false;
+  read.ahead = ahead;
+  ++stats_.reads;
+  // A read of cached pages completes while it is submitted; others are worth a look all the same,
+  // to learn which it was.
+  bool expect_inline = positional() && !kind_.direct && !offload_;
+  read.operation->read(
+      {std::move(target.buffer), target.offset, target.length, position - read.lead}, offload_,
+      expect_inline);
+}
+
+void DescriptorSource::read_ahead() {
+  if (!positional() || final()) return;
+  auto wanted = static_cast<size_t>(read_ahead_.depth()) + 1;
+  // Never behind where the file ended when it was opened: those reads would bring nothing.
+  while (queue_.size() < wanted && (next_position_ < kind_.size)) send(/*ahead=*/true);
+}
+
+void DescriptorSource::read_completed(uring::ReadOperation& operation) {
+  auto read = std::find_if(queue_.begin(), queue_.end(), [&operation](const Pending& p) {
+    return p.operation.get() == &operation;
+  });
+  if (read == queue_.end()) return;
+  read->done = true;
+  auto got = static_cast<size_t>(std::max(operation.result(), 0));
+  stats_.bytes += got - std::min(got, read->lead);
+  bool waited = read == queue_.begin() && !free();
+  bool at_once = ring()->turn_count() - read->sent_in_turn <= 1;
+  if (waited && !at_once) ++stats_.stalls;
+  read_ahead_.completed(at_once, waited);
+  if (read == queue_.begin()) progress();
+}
+
+void DescriptorSource::read_stranded(uring::ReadOperation&) {
+  set_error(uring::annotate(ring()->status(), where()));
+  progress();
+}
+
+// Forgets the queue. What is in flight becomes an orphan with its memory.
+void DescriptorSource::drop_reads() {
+  for (Pending& read : queue_) {
+    if (read.done) {
+      auto got = static_cast<size_t>(std::max(read.operation->result(), 0));
+      stats_.wasted_bytes += got - std::min(got, read.taken);
+      static_cast<void>(read.operation->take_buffer());
+      spares_.push_back(std::move(read.operation));
+    } else {
+      stats_.wasted_bytes += read.operation->target().length;
+      read.operation->let_go();
+    }
+  }
+  queue_.clear();
+}
+
+// --- positions
+// ------------------------------------------------------------------------------------------------------
+
+absl::StatusOr<uint64_t> DescriptorSource::size() {
+  if (!positional()) return ReaderState::size();
+  struct stat status;
+  if (fstat(descriptor_->fd(), &status) != 0) return uring::errno_status(errno, "fstat", name());
+  if (S_ISREG(status.st_mode)) return static_cast<uint64_t>(status.st_size);
+  off_t end = lseek(descriptor_->fd(), 0,
+                    SEEK_END);  // reads name their offsets, so nobody misses the old one
+  if (end < 0) return uring::errno_status(errno, "lseek", name());
+  return static_cast<uint64_t>(end);
+}
+
+absl::Status DescriptorSource::seek(uint64_t pos) {
+  if (!positional()) return ReaderState::seek(pos);
+  if (pos > static_cast<uint64_t>(INT64_MAX) - max_read_size_) {
+    return absl::OutOfRangeError("seek: beyond the largest file offset");
+  }
+  if (!error().ok()) return error();
+  if (pos >= window().pos() && pos <= window().end_pos()) {
+    window().advance_to(pos);
+    window().expire_views();
+    return absl::OkStatus();
+  }
+  drop_reads();
+  window().clear(pos);
+  next_position_ = pos;
+  set_ended(false);
+  return absl::OkStatus();
+}
+
+uint64_t DescriptorSource::skip_ahead(uint64_t n) {
+  if (!positional() || n < max_read_size_) return 0;
+  absl::StatusOr<uint64_t> end = size();
+  uint64_t pos = window().pos();
+  if (!end.ok() || *end <= pos) return 0;
+  uint64_t passed = std::min(n, *end - pos);
+  drop_reads();
+  window().clear(pos + passed);
+  next_position_ = pos + passed;
+  return passed;
+}
+
+// --- the end
+// --------------------------------------------------------------------------------------------------------
+
+bool DescriptorSource::quiesce() {
+  bool quiet = true;
+  for (Pending& read : queue_) {
+    if (read.done) continue;
+    quiet = false;
+    if (!std::exchange(read.cancelled, true)) ring()->cancel(*read.operation);
+  }
+  return quiet || !ring()->status().ok();
+}
+
+// A stream's bytes are nowhere else; a file's can be read again.
+void DescriptorSource::collect() {
+  if (positional()) return drop_reads();
+  while (!queue_.empty() && queue_.front().done && queue_.front().operation->result() > 0) {
+    Pending& front = queue_.front();
+    const uring::ReadOperation::Target& target = front.operation->target();
+    size_t rest = static_cast<size_t>(front.operation->result()) - front.taken;
+    window().append(target.buffer, target.offset + front.taken, rest, buffers());
+    pop_front();
+  }
+}
+
+uring::Ref<uring::Descriptor> DescriptorSource::take_descriptor() {
+  // Whoever reads on from the descriptor finds what is behind the bytes that we hand out.
+  if (positional()) lseek(descriptor_->fd(), static_cast<off_t>(window().end_pos()), SEEK_SET);
+  spares_.clear();
+  return descriptor_;
+}
+
+void DescriptorSource::retire() {
+  drop_reads();
+  spares_.clear();
+}
+
+}  // namespace bufio

@@ -1,0 +1,91 @@
+// bufio/descriptor_source.h
+//
+// Brings the bytes of a descriptor into a window.
+//
+// Reads are queued in the order of their bytes: the front one is what the parser needs next, the
+// others are read ahead. They may complete in any order; they are taken from the front. A stream
+// has one at a time.
+//
+//   queue_:   [ done | in flight | done | in flight ]      each with its own memory, but for a lone
+//   front, which
+//               front: next bytes                          writes right behind the window
+
+#ifndef BUFIO_DESCRIPTOR_SOURCE_H_
+#define BUFIO_DESCRIPTOR_SOURCE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "bufio/read_ahead.h"
+#include "bufio/reader_state.h"
+#include "uring/descriptor.h"
+#include "uring/descriptor_kind.h"
+#include "uring/read_operation.h"
+#include "uring/ref.h"
+
+namespace bufio {
+
+class DescriptorSource final : public ReaderState, public uring::ReadOperation::Observer {
+ public:
+  DescriptorSource(uring::Ref<uring::RingCore> ring, uring::Ref<uring::Descriptor> descriptor,
+                   ReaderOptions options);
+
+  std::string_view name() const override { return descriptor_->name(); }
+  ReaderStats stats() const override;
+  absl::StatusOr<uint64_t> size() override;
+  absl::Status seek(uint64_t pos) override;
+  uint64_t skip_ahead(uint64_t n) override;
+  bool quiesce() override;
+  void collect() override;
+  uring::Ref<uring::Descriptor> take_descriptor() override;
+  void retire() override;
+
+ private:
+  // One read, from when it is sent until its bytes are in the window.
+  struct Pending {
+    uring::Ref<uring::ReadOperation> operation;
+    uint64_t position = 0;  // in the file, of the first byte that is wanted
+    size_t lead = 0;        // O_DIRECT: bytes in front of it that alignment made us read
+    size_t taken = 0;       // bytes (lead included) that need not be given to the window any more
+    uint64_t sent_in_turn = 0;
+    bool done = false;
+    bool cancelled = false;  // by quiesce: an answer of ECANCELED is no error
+    bool ahead = false;      // sent before anybody needed it
+  };
+
+  Supply supply() override;
+  void take_front();
+  void front_failed(int error);
+  void front_ran_short(Pending& front, size_t got);
+  void pop_front();
+  void send(bool ahead);
+  void send_at(Pending& read, uint64_t position, Window::Target target, bool ahead);
+  void read_ahead();
+  void drop_reads();
+  size_t read_size() const;
+  Window::Target separate_target() {
+    return Window::separate(buffers(), options().buffers, read_size());
+  }
+  bool positional() const { return kind_.read == uring::ReadKind::kPositional; }
+
+  void read_completed(uring::ReadOperation& operation) override;
+  void read_stranded(uring::ReadOperation& operation) override;
+
+  uring::Ref<uring::Descriptor> descriptor_;
+  uring::DescriptorKind kind_;
+  size_t max_read_size_;
+  size_t read_size_;  // grows to max_read_size_ while reads come back full
+  bool offload_;
+  ReadAhead read_ahead_;
+  std::vector<Pending> queue_;                            // oldest first; a handful at most
+  std::vector<uring::Ref<uring::ReadOperation>> spares_;  // idle operations, to be used again
+  uint64_t next_position_ = 0;                            // of the next read that is sent
+  ReaderStats stats_;
+};
+
+}  // namespace bufio
+
+#endif  // BUFIO_DESCRIPTOR_SOURCE_H_

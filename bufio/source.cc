@@ -1,0 +1,94 @@
+#include "bufio/source.h"
+
+#include <algorithm>
+#include <coroutine>
+#include <utility>
+
+#include "uring/status.h"
+
+namespace bufio {
+namespace {
+
+class CustomSource final : public ReaderState, private uring::TaskObserver {
+ public:
+  CustomSource(uring::Ref<uring::RingCore> ring, std::unique_ptr<Source> source,
+               const ReaderOptions& options)
+      : ReaderState(std::move(ring), options),
+        source_(std::move(source)),
+        read_size_(options.read_size != 0 ? options.read_size : kReadSize) {}
+
+  std::string_view name() const override { return source_->name(); }
+  // A read that has begun ends when it ends; until then it is part of the stream.
+  bool quiesce() override { return !reading_ || task_.ended(); }
+  void collect() override {
+    if (reading_) take();
+  }
+  void retire() override {
+    task_.reset();
+    reading_ = false;
+  }
+
+ private:
+  static constexpr size_t kReadSize = size_t{64} << 10;
+
+  Supply supply() override {
+    if (!ending_) ended_task_.reset();
+    if (!reading_) {
+      size_t wanted = std::min(read_size_, buffer_limit() - window().available());
+      target_ =
+          window().prepare(buffers(), BufferKind::kHeap, wanted, std::min(wanted, kReadSize / 16));
+      reading_ = true;
+      task_ =
+          source_->read(std::span<char>(target_.buffer->data() + target_.offset, target_.length));
+      static_cast<void>(task_.start(*this));
+    }
+    if (!task_.ended()) return Supply::kLater;
+    take();
+    return Supply::kMore;
+  }
+
+  void take() {
+    reading_ = false;
+    absl::StatusOr<size_t> count = task_.result();
+    // A task that is just telling us of its end must not be destroyed before it has done so.
+    if (ending_ && !ended_task_) ended_task_ = std::move(task_);
+    task_.reset();
+    if (!count.ok()) {
+      set_error(uring::annotate(count.status(), where()));
+    } else if (*count == 0) {
+      set_ended(true);
+    } else {
+      URING_CHECK(*count <= target_.length, "a Source says that it wrote more than it was lent");
+      window().append(target_.buffer, target_.offset, *count, buffers());
+    }
+    target_ = {};
+  }
+
+  std::coroutine_handle<> task_ended() noexcept override {
+    ending_ = true;
+    progress();
+    ending_ = false;
+    return std::noop_coroutine();
+  }
+
+  std::unique_ptr<Source> source_;
+  size_t read_size_;
+  bool reading_ = false;  // a read has begun, and its bytes are not in the window yet
+  bool ending_ = false;   // within task_ended()
+  Window::Target target_;
+  uring::Task<absl::StatusOr<size_t>> task_;
+  uring::Task<absl::StatusOr<size_t>> ended_task_;
+};
+
+}  // namespace
+
+Reader read_source(uring::Ring& ring, std::unique_ptr<Source> source, ReaderOptions options) {
+  return Reader(uring::make_ref<CustomSource>(uring::Ref<uring::RingCore>(&ring.core()),
+                                              std::move(source), options));
+}
+
+Reader read_source(std::unique_ptr<Source> source, ReaderOptions options) {
+  return Reader(uring::make_ref<CustomSource>(nullptr, std::move(source), options));
+}
+
+}  // namespace bufio
