@@ -109,52 +109,41 @@ const char* ReadLineCall::find_newline() {
   return nullptr;
 }
 
-// Finds the first newline of the window with the index, which is brought up to date with what the
-// window has become: the same bytes, perhaps elsewhere, and perhaps more of them; or others.
+// Finds the first newline of the window with the index, which is first told what has become of the
+// window: its bytes may have moved, more may have come, and others may have consumed some.
 const char* Lines::find_newline() {
   const Window& window = state_->window();
-  const char* begin = window.cursor();
-  const char* end = window.limit();
-  bool known = cursor_ != nullptr &&
-               window.pos() == limit_pos_ - static_cast<uint64_t>(limit_ - cursor_) &&
-               window.end_pos() >= limit_pos_;
-  if (!known) {
-    index_.reset(begin, end, '\n');
-    newline_ = nullptr;
+  const char* cursor = window.cursor();
+  bool known = limit_ != nullptr && window.jumps() == jumps_ && window.pos() <= limit_pos_;
+  if (known) {
+    const char* limit = window.limit() - (window.end_pos() - limit_pos_);
+    if (limit != limit_) index_.rebase(limit - limit_);
+    if (newline_ != nullptr) newline_ += limit - limit_;
+    index_.extend(window.limit());
+    index_.skip_to(cursor);
   } else {
-    if (begin != cursor_) index_.rebase(begin - cursor_);
-    if (newline_ != nullptr) newline_ += begin - cursor_;
-    index_.extend(end);
+    index_.reset(cursor, window.limit(), '\n');
+    newline_ = nullptr;
   }
-  cursor_ = begin;
-  limit_ = end;
+  limit_ = window.limit();
   limit_pos_ = window.end_pos();
-  if (newline_ == nullptr) newline_ = index_.next();
+  jumps_ = window.jumps();
+  synced_generation_ = window.generation();
+  if (newline_ == nullptr || newline_ < cursor) newline_ = index_.next();
   return newline_;
 }
 
-bool Lines::Next::begin() {
-  begun_ = true;
-  lines_->request_.forget();
-  return lines_->request_.begin();
+bool Lines::begin() {
+  request_.forget();
+  return request_.begin();
 }
 
-Token Lines::Next::finish() {
-  begun_ = false;
-  Lines& lines = *lines_;
-  const char* newline = std::exchange(lines.newline_, nullptr);
-  absl::StatusOr<Token> line = lines.request_.take();
-  lines.status_ = line.ok() ? absl::OkStatus() : std::move(line).status();
-  const Window& window = lines.state_->window();
-  bool at_newline =
-      newline != nullptr && window.cursor() == newline + 1 && window.limit() == lines.limit_;
-  // The index stands behind the newline it returned last; anything else and it starts over.
-  lines.cursor_ = at_newline ? window.cursor() : nullptr;
+Token Lines::finish() {
+  absl::StatusOr<Token> line = request_.take();
+  status_ = line.ok() ? absl::OkStatus() : std::move(line).status();
+  if (newline_ != nullptr && newline_ < state_->window().cursor()) newline_ = nullptr;
+  generation_ = newline_ == nullptr ? synced_generation_ : 0;
   return line.ok() ? *line : Token();
-}
-
-Lines::Next::~Next() {
-  if (begun_) lines_->request_.detach();
 }
 
 }  // namespace bufio

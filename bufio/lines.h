@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -125,68 +126,86 @@ class Lines {
     Lines& lines_;
   };
 
-  bool take_buffered();
+  const char* next_buffered();
+  Token take_buffered(const char* newline);
+  bool begin();
+  Token finish();
   const char* find_newline();
 
   uring::Ref<ReaderState> state_;
-  // What the index knows: the window as the last call left it; a null cursor when it knows nothing.
-  const char* cursor_ = nullptr;
+  // The window's generation for which the index is good, or 0.
+  uint64_t generation_ = 0;
+  // What the index was told: the bytes up to `limit_`, which lie in front of offset `limit_pos_` of
+  // the stream.
   const char* limit_ = nullptr;
   uint64_t limit_pos_ = 0;
-  const char* newline_ = nullptr;  // found and not used yet
-  std::string_view line_;
+  uint64_t jumps_ = 0;
+  uint64_t synced_generation_ = 0;
+  const char* newline_ = nullptr;  // taken from the index and not used yet
   Request request_;
   absl::Status status_;
   DelimiterIndex index_;
 };
 
+// The awaiter. What it finds stays in registers: it writes no more than it must, because a line
+// costs but a few nanoseconds.
 class [[nodiscard]] Lines::Next {
  public:
   explicit Next(Lines& lines) : lines_(&lines) {}
   Next(Next&& other) noexcept : lines_(other.lines_) {}
-  ~Next();
+  ~Next() {
+    if (newline_ == nullptr) [[unlikely]]
+      lines_->request_.detach();
+  }
 
-  bool await_ready() {
-    if (lines_->take_buffered()) [[likely]]
-      return true;
-    return begin();
+  [[gnu::always_inline]] bool await_ready() {
+    newline_ = lines_->next_buffered();
+    return newline_ != nullptr || lines_->begin();
   }
   bool await_suspend(std::coroutine_handle<> waiting) { return lines_->request_.suspend(waiting); }
-  Token await_resume() {
-    if (!begun_) [[likely]]
-      return lines_->line_;
-    return finish();
+  [[gnu::always_inline]] Token await_resume() {
+    return newline_ != nullptr ? lines_->take_buffered(newline_) : lines_->finish();
   }
 
  private:
-  bool begin();
-  Token finish();
+  static constexpr char kNotAwaited = 0;
 
   Lines* lines_;
-  bool begun_ = false;
+  // The end of a line that is buffered; null while the slow half is at work.
+  const char* newline_ = &kNotAwaited;
 };
 
 inline Lines::Next Lines::next() { return Next(*this); }
 
-// The fast path: the window is as the last call left it, and another newline is in it.
-inline bool Lines::take_buffered() {
+// The fast path: the window is as the index knows it, but for its cursor, and another newline is in
+// it.
+[[gnu::always_inline]] inline const char* Lines::next_buffered() {
   const Window& window = state_->window();
-  if (window.cursor() != cursor_ || window.limit() != limit_ || !state_->free() ||
-      newline_ != nullptr)
-    return false;
+  if (window.generation() != generation_) [[unlikely]]
+    return nullptr;
   state_->expire_views();
   const char* newline = index_.next();
-  if (newline == nullptr) return false;
-  auto length = static_cast<size_t>(newline - cursor_);
-  size_t payload = length - static_cast<size_t>(length > 0 && newline[-1] == '\r');
-  if (payload > request_.max_length()) [[unlikely]] {
+  if (newline == nullptr) [[unlikely]]
+    return nullptr;
+  // Too long, or behind the cursor, which makes a huge unsigned number: the slow half looks
+  // closely.
+  if (static_cast<size_t>(newline - window.cursor()) > request_.max_length()) [[unlikely]] {
     newline_ = newline;
-    return false;
+    generation_ = 0;
+    return nullptr;
   }
-  line_ = std::string_view(cursor_, request_.keep_terminator() ? length + 1 : payload);
-  state_->window().consume(length + 1);
-  cursor_ = newline + 1;
-  return true;
+  return newline;
+}
+
+[[gnu::always_inline]] inline Token Lines::take_buffered(const char* newline) {
+  Window& window = state_->window();
+  const char* start = window.cursor();
+  auto length = static_cast<size_t>(newline - start);
+  window.consume(length + 1);
+  if (request_.keep_terminator()) [[unlikely]]
+    return Token(std::in_place, start, length + 1);
+  return Token(std::in_place, start,
+               length - static_cast<size_t>(length > 0 && newline[-1] == '\r'));
 }
 
 }  // namespace bufio

@@ -59,6 +59,7 @@ bool ReaderState::begin(FillRequest& request) {
   request.failure_ = usable();
   if (!request.failure_.ok()) return true;
   window_.expire_views();
+  window_.touch();  // whoever trusts the window as it is must ask again
   pending_ = &request;
   turn_wanted_ = false;
   if (!advance(request)) return false;

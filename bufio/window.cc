@@ -65,6 +65,7 @@ Window::Target Window::separate(BufferCache& cache, BufferKind kind, size_t leng
 }
 
 Window::Target Window::prepare(BufferCache& cache, BufferKind kind, size_t length, size_t enough) {
+  touch();
   if (kind == BufferKind::kMirrored && (!buffer_ || buffer_->mirrored())) {
     Target target = prepare_mirrored(cache, length);
     if (target.buffer) return target;
@@ -120,6 +121,7 @@ Window::Target Window::prepare_mirrored(BufferCache& cache, size_t length) {
 }
 
 void Window::append(const Ref<Buffer>& buffer, size_t offset, size_t length, BufferCache& cache) {
+  touch();
   char* at = buffer->data() + offset;
   size_t tail = available();
   if (buffer.get() == buffer_.get() && at == limit_) {
@@ -139,6 +141,7 @@ void Window::append(const Ref<Buffer>& buffer, size_t offset, size_t length, Buf
 }
 
 void Window::append_copy(std::string_view bytes, BufferCache& cache) {
+  touch();
   if (bytes.empty()) return;
   bool writable =
       buffer_ && buffer_->ref_count() == 1 && !buffer_->mirrored() && promised_end_ == nullptr;
@@ -158,6 +161,8 @@ void Window::append_copy(std::string_view bytes, BufferCache& cache) {
 }
 
 void Window::unread(std::string_view bytes, BufferCache& cache) {
+  touch();
+  ++jumps_;
   if (bytes.empty()) return;
   size_t tail = available();
   Ref<Buffer> buffer = cache.allocate(kPage + bytes.size() + tail + kPadding, BufferKind::kHeap);
@@ -170,6 +175,8 @@ void Window::unread(std::string_view bytes, BufferCache& cache) {
 }
 
 void Window::show(std::string_view memory, bool padded) {
+  touch();
+  ++jumps_;
   release_buffer();
   cursor_ = memory.data();
   limit_ = memory.data() + memory.size();
@@ -178,6 +185,8 @@ void Window::show(std::string_view memory, bool padded) {
 }
 
 void Window::clear(uint64_t pos) {
+  touch();
+  ++jumps_;
   release_buffer();
   cursor_ = limit_ = nullptr;
   end_pos_ = pos;

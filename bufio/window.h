@@ -48,6 +48,11 @@ class Window {
   uint64_t end_pos() const { return end_pos_; }
   // Whether kPadding bytes behind the limit are readable.
   bool padded() const { return padded_; }
+  // Changes whenever anything but the cursor may have changed; never 0.
+  uint64_t generation() const { return generation_; }
+  void touch() { ++generation_; }
+  // Counts the times that the cursor may have gone back, or elsewhere.
+  uint64_t jumps() const { return jumps_; }
   // Bytes that were moved for contiguity.
   uint64_t copied_bytes() const { return copied_bytes_; }
 
@@ -105,6 +110,8 @@ class Window {
   uring::Ref<uring::Buffer> buffer_;  // null: the memory is somebody else's, or there is none
   const char* promised_end_ =
       nullptr;  // the end of the target that a read is on its way to, behind the limit
+  uint64_t generation_ = 1;
+  uint64_t jumps_ = 0;
   uint64_t copied_bytes_ = 0;
   bool padded_ = true;
 };
