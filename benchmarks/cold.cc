@@ -12,10 +12,13 @@
 #include "benchmarks/corpus.h"
 #include "benchmarks/groups.h"
 #include "benchmarks/open_file.h"
+#include "benchmarks/parsers.h"
 #include "benchmarks/pass.h"
 #include "benchmarks/rivals_posix.h"
 #include "benchmarks/rivals_uring.h"
 #include "benchmarks/tally.h"
+#include "bufio/reader_options.h"
+#include "uring/ring.h"
 
 namespace bench {
 namespace {
@@ -33,6 +36,12 @@ void add_variant(const Corpus& corpus, const Input& input, const std::string& va
   const auto drop = [&corpus] { corpus.drop(); };
   const auto loop = std::make_shared<UringLoop>(options);
 
+  const auto ring = std::make_shared<uring::Ring>(make_ring());
+  const bufio::ReaderOptions reader_options{.direct = (flags & O_DIRECT) != 0};
+  add_pass(
+      "cold/bufio" + variant, input,
+      [=, &corpus] { return parse_file(*ring, corpus.path(), reader_options, count_newlines); },
+      drop);
   add_pass(
       "cold/raw_uring" + variant, input,
       [=, &corpus] {

@@ -50,6 +50,13 @@ std::vector<bench::RatioTarget> ratio_targets() {
   };
 }
 
+std::vector<bench::BoundTarget> bound_targets() {
+  return {
+      {"hit/fill_buf", bench::kNanosecondsPerStep, 3, "the instructions of the ready path"},
+      {"hit/fill_buf", bench::kAllocations, 0, "nothing"},
+  };
+}
+
 // Ours first, so that the command line can override them.
 std::vector<std::string> arguments_with_defaults(int argc, char** argv) {
   std::vector<std::string> all = {
@@ -84,8 +91,9 @@ int main(int argc, char** argv) {
   bench::add_count(corpus);
   bench::add_lines(corpus);
   bench::add_pipe(corpus);
+  bench::add_hit();
   run_batch(scoreboard);
   bench::add_cold(corpus);
   run_batch(scoreboard);
-  scoreboard.print_targets(ratio_targets(), {});
+  scoreboard.print_targets(ratio_targets(), bound_targets());
 }

@@ -19,6 +19,7 @@ inline constexpr size_t kCachedPiece = size_t{512} << 10;
 void add_count(const Corpus& corpus);
 void add_lines(const Corpus& corpus);
 void add_pipe(const Corpus& corpus);
+void add_hit();
 
 // Changes how the page cache holds the file, so it must not share a batch with the others.
 void add_cold(const Corpus& corpus);

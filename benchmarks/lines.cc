@@ -7,10 +7,13 @@
 #include "benchmarks/corpus.h"
 #include "benchmarks/groups.h"
 #include "benchmarks/open_file.h"
+#include "benchmarks/parsers.h"
 #include "benchmarks/pass.h"
 #include "benchmarks/rivals_posix.h"
 #include "benchmarks/rivals_uring.h"
 #include "benchmarks/tally.h"
+#include "uring/options.h"
+#include "uring/ring.h"
 
 namespace bench {
 namespace {
@@ -23,9 +26,21 @@ constexpr UringLoopOptions kOffload{.piece = size_t{256} << 10, .depth = 4, .pol
 void add_lines(const Corpus& corpus) {
   const uint64_t size = corpus.size();
   const Input input{size, read_with_mmap(corpus.fd(), size, LineLengths())};
+  const auto ring = std::make_shared<uring::Ring>(make_ring());
+  const auto polling_ring =
+      std::make_shared<uring::Ring>(make_ring({.setup = uring::SetupRung::kPolling}));
   const auto loop = std::make_shared<UringLoop>(UringLoopOptions{.piece = kCachedPiece});
   const auto offload = std::make_shared<UringLoop>(kOffload);
 
+  add_pass("lines/bufio", input,
+           [=, &corpus] { return parse_file(*ring, corpus.path(), {}, measure_lines); });
+  add_pass("lines/bufio_offload", input, [=, &corpus] {
+    return parse_file(*polling_ring, corpus.path(), {.offload = true}, measure_lines);
+  });
+  // The other way to offload: the kernel's worker threads, on a Ring like any other.
+  add_pass("lines/bufio_offload_workers", input, [=, &corpus] {
+    return parse_file(*ring, corpus.path(), {.offload = true}, measure_lines);
+  });
   add_pass("lines/raw_uring", input,
            [=, &corpus] { return loop->read(OpenFile(corpus.path()).fd(), size, LineLengths()); });
   add_pass("lines/getline", input, [=, &corpus] { return lines_with_getline(corpus.path()); });

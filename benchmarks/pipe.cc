@@ -10,10 +10,15 @@
 #include "benchmarks/aligned_memory.h"
 #include "benchmarks/corpus.h"
 #include "benchmarks/groups.h"
+#include "benchmarks/parsers.h"
 #include "benchmarks/pass.h"
 #include "benchmarks/pipe_writer.h"
 #include "benchmarks/rivals_posix.h"
 #include "benchmarks/tally.h"
+#include "bufio/descriptor.h"
+#include "bufio/reader.h"
+#include "uring/block_on.h"
+#include "uring/ring.h"
 
 namespace bench {
 namespace {
@@ -29,6 +34,14 @@ void add_variant(const Corpus& corpus, const Input& input, const std::string& va
   const auto writer = std::make_shared<std::optional<PipeWriter>>();
   const auto start_writer = [=, &corpus] { writer->emplace(corpus, input.bytes, how); };
 
+  const auto ring = std::make_shared<uring::Ring>(make_ring());
+  add_pass(
+      "pipe/bufio" + variant, input,
+      [=] {
+        bufio::Reader reader = bufio::adopt_fd(*ring, (*writer)->release_fd());
+        return uring::block_on(*ring, count_newlines(reader));
+      },
+      start_writer);
   add_pass(
       "pipe/read2" + variant, input,
       [=] { return read_with_read2((*writer)->fd(), *piece, NewlineCount()); }, start_writer);
