@@ -15,7 +15,8 @@ absl::Status CloseCall::await_resume() {
   uring::Ref<uring::Descriptor> descriptor = state().take_descriptor();
   state().retire();
   state().window().clear(state().window().pos());
-  int error = descriptor ? descriptor->close() : 0;
+  if (!descriptor) return state().error();
+  int error = descriptor->close();
   return error == 0 ? absl::OkStatus() : uring::errno_status(error, "close", state().name());
 }
 

@@ -28,6 +28,7 @@ class [[nodiscard]] CloseCall final : public FillRequest {
 
  private:
   bool satisfied() override { return state().quiesce(); }
+  bool wants_bytes() const override { return false; }
 };
 
 // What Reader::release hands out: reading `leftover` and then `fd` continues the stream.
@@ -48,6 +49,7 @@ class [[nodiscard]] ReleaseCall final : public FillRequest {
 
  private:
   bool satisfied() override { return state().quiesce(); }
+  bool wants_bytes() const override { return false; }
 };
 
 }  // namespace bufio

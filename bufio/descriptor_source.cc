@@ -19,9 +19,6 @@ constexpr size_t kDirectRead = size_t{512} << 10;
 constexpr size_t kDirectAlignment = 4096;
 constexpr int kBufferedDepth = 3;
 constexpr int kDirectDepth = 7;
-// A read behind the window may be this much shorter than usual, if that saves moving the window.
-constexpr size_t kEnoughForStream = 4096;
-
 size_t max_read_size(const ReaderOptions& options, const uring::DescriptorKind& kind) {
   size_t size = options.read_size != 0 ? options.read_size
                 : kind.direct          ? kDirectRead
@@ -168,8 +165,8 @@ void DescriptorSource::send(bool ahead) {
   if (ahead || kind_.direct) {
     target = separate_target();
   } else {
-    size_t enough = positional() ? read_size() : std::min(read_size(), kEnoughForStream);
-    target = window().prepare(buffers(), options().buffers, read_size(), enough);
+    size_t expected = positional() ? read_size() : std::min(last_read_, read_size());
+    target = window().prepare(buffers(), options().buffers, read_size(), expected);
   }
   queue_.emplace_back();
   send_at(queue_.back(), next_position_, std::move(target), ahead);
@@ -222,7 +219,8 @@ void DescriptorSource::read_completed(uring::ReadOperation& operation) {
   bool at_once = ring()->turn_count() - read->sent_in_turn <= 1;
   if (waited && !at_once) ++stats_.stalls;
   read_ahead_.completed(at_once, waited);
-  if (read == queue_.begin()) progress();
+  last_read_ = got;
+  progress();
 }
 
 void DescriptorSource::read_stranded(uring::ReadOperation&) {
@@ -316,6 +314,13 @@ void DescriptorSource::collect() {
 }
 
 uring::Ref<uring::Descriptor> DescriptorSource::take_descriptor() {
+  bool in_flight =
+      std::any_of(queue_.begin(), queue_.end(), [](const Pending& p) { return !p.done; });
+  if (in_flight) {
+    // The Ring cannot go on: the requests keep the descriptor, for ever.
+    set_error(uring::annotate(ring()->status(), where()));
+    return nullptr;
+  }
   // Whoever reads on from the descriptor finds what is behind the bytes that we hand out.
   if (positional()) lseek(descriptor_->fd(), static_cast<off_t>(window().end_pos()), SEEK_SET);
   spares_.clear();

@@ -78,6 +78,7 @@ class DescriptorSource final : public ReaderState, public uring::ReadOperation::
   uring::DescriptorKind kind_;
   size_t max_read_size_;
   size_t read_size_;  // grows to max_read_size_ while reads come back full
+  size_t last_read_ = 0;
   bool offload_;
   ReadAhead read_ahead_;
   std::vector<Pending> queue_;                            // oldest first; a handful at most

@@ -44,6 +44,8 @@ class FillRequest {
   // Whether the call can end, given the window and whether the source has ended. Called each time
   // there is something new, from the run loop too: must not resume coroutines. May consume.
   virtual bool satisfied() = 0;
+  // Whether bytes help; a call that closes only waits for what is in flight.
+  virtual bool wants_bytes() const { return true; }
   // The most unconsumed bytes that the call may need.
   virtual size_t buffer_limit() const;
 

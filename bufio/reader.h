@@ -36,6 +36,7 @@
 #ifndef BUFIO_READER_H_
 #define BUFIO_READER_H_
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -94,12 +95,15 @@ class Reader {
   // nothing is left. Asking for more than max_buffer_size is ResourceExhausted.
   //   cost   satisfied already: no system call, no allocation, no virtual call. Else at most one
   //   request
-  FillCall fill_buf(size_t min = 1) { return FillCall(state(), min, AtEnd::kShortView); }
+  FillCall fill_buf(size_t min = 1) {
+    return FillCall(state(), std::max(min, size_t{1}), AtEnd::kShortView);
+  }
 
   // The same with at least `extra` bytes more than are buffered now: "I need more", for a parser
   // that got stuck.
   FillCall fill_more(size_t extra = 1) {
-    return FillCall(state(), saturating_sum(available(), extra), AtEnd::kShortView);
+    return FillCall(state(), saturating_sum(available(), std::max(extra, size_t{1})),
+                    AtEnd::kShortView);
   }
 
   // Exactly `n` bytes. OutOfRange at the end of the stream, DataLoss when it ends within them; they

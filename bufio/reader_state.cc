@@ -87,7 +87,7 @@ bool ReaderState::suspend(FillRequest& request, std::coroutine_handle<> waiting)
 bool ReaderState::advance(FillRequest& request) {
   for (;;) {
     if (request.satisfied()) return true;
-    if (supply() == Supply::kLater) return false;
+    if (!request.wants_bytes() || supply() == Supply::kLater) return false;
   }
 }
 

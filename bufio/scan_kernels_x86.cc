@@ -144,7 +144,8 @@ BUFIO_KERNEL size_t count_blocks(const char* data, size_t blocks, Pattern patter
 }
 
 // The set bits' numbers without a loop: keep those of the bytes 0, 1, 2, ... whose bit is set, and
-// widen them. (Masked extraction, because g++ 12 warns falsely about the plain one: its bug 105593.)
+// widen them. (Masked extraction, because g++ 12 warns falsely about the plain one: its bug
+// 105593.)
 #define BUFIO_KERNEL_PUTS_OFFSETS
 BUFIO_KERNEL size_t put_offsets(uint64_t mask, size_t base, uint16_t* out) {
   alignas(64) static constexpr auto kNumbers = [] {

@@ -36,7 +36,7 @@ class CustomSource final : public ReaderState, private uring::TaskObserver {
     if (!reading_) {
       size_t wanted = std::min(read_size_, buffer_limit() - window().available());
       target_ =
-          window().prepare(buffers(), BufferKind::kHeap, wanted, std::min(wanted, kReadSize / 16));
+          window().prepare(buffers(), BufferKind::kHeap, wanted, std::min(last_read_, wanted));
       reading_ = true;
       task_ =
           source_->read(std::span<char>(target_.buffer->data() + target_.offset, target_.length));
@@ -59,6 +59,7 @@ class CustomSource final : public ReaderState, private uring::TaskObserver {
       set_ended(true);
     } else {
       URING_CHECK(*count <= target_.length, "a Source says that it wrote more than it was lent");
+      last_read_ = *count;
       window().append(target_.buffer, target_.offset, *count, buffers());
     }
     target_ = {};
@@ -73,6 +74,7 @@ class CustomSource final : public ReaderState, private uring::TaskObserver {
 
   std::unique_ptr<Source> source_;
   size_t read_size_;
+  size_t last_read_ = 0;
   bool reading_ = false;  // a read has begun, and its bytes are not in the window yet
   bool ending_ = false;   // within task_ended()
   Window::Target target_;

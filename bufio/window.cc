@@ -16,6 +16,9 @@ using uring::Ref;
 
 constexpr size_t kCacheLine = 64;
 constexpr size_t kPage = Buffer::kAlignment;
+constexpr size_t kSmallRoom = 4096;
+// A read to a target that is not aligned costs about a quarter more (measured on Zen 5).
+constexpr size_t kUnalignedCost = 4;
 
 size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
@@ -64,7 +67,8 @@ Window::Target Window::separate(BufferCache& cache, BufferKind kind, size_t leng
   return {cache.allocate(front + length + kPadding, kind), front, length};
 }
 
-Window::Target Window::prepare(BufferCache& cache, BufferKind kind, size_t length, size_t enough) {
+Window::Target Window::prepare(BufferCache& cache, BufferKind kind, size_t length,
+                               size_t expected) {
   touch();
   if (kind == BufferKind::kMirrored && (!buffer_ || buffer_->mirrored())) {
     Target target = prepare_mirrored(cache, length);
@@ -76,7 +80,8 @@ Window::Target Window::prepare(BufferCache& cache, BufferKind kind, size_t lengt
   size_t whole = round_up(front + length + kPadding, kPage);
   // Nobody else writes to this memory, and nobody may look at it under AddressSanitizer.
   bool reusable = buffer_ && buffer_->ref_count() == 1;
-  bool append_here = reusable && tail > 0 && room() >= std::min(enough, length);
+  bool roomy = room() >= std::min(std::max(expected, kSmallRoom), length);
+  bool append_here = reusable && tail > expected / kUnalignedCost && roomy;
   if (!append_here) {
     bool fits = reusable && !uring::kAddressSanitizer && buffer_->size() >= whole &&
                 buffer_->size() <= 2 * whole;

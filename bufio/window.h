@@ -66,10 +66,11 @@ class Window {
     size_t length = 0;
   };
 
-  // A target of `length` bytes, or less if that saves moving bytes but at least `enough`, whose
-  // bytes append() will take without a copy. Moves the view. Only while no other read into this
-  // window's memory is on its way.
-  Target prepare(uring::BufferCache& cache, uring::BufferKind kind, size_t length, size_t enough);
+  // A target whose bytes append() will take without a copy, for a read of at most `length` bytes of
+  // which some `expected` will come: behind the limit, if there is room and moving the view would
+  // cost more than a target that is not aligned, else where `length` bytes fit. Moves the view.
+  // Only while no other read into this window's memory is on its way.
+  Target prepare(uring::BufferCache& cache, uring::BufferKind kind, size_t length, size_t expected);
 
   // A target in memory of its own, for a read ahead. Does not touch the view.
   static Target separate(uring::BufferCache& cache, uring::BufferKind kind, size_t length);

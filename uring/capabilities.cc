@@ -15,7 +15,7 @@ namespace uring {
 namespace {
 
 constexpr unsigned kSmallestRing = 8;
-constexpr unsigned kPollingIdleMilliseconds = 5;
+constexpr unsigned kPollingIdleMilliseconds = 20;
 
 unsigned setup_flags(SetupRung rung) {
   constexpr unsigned kCommon = IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE;
