@@ -9,8 +9,7 @@
 
 namespace bufio {
 
-// --- skip
-// -----------------------------------------------------------------------------------------------------------
+// --- skip ----------------------------------------------------------------------------------------
 
 bool SkipCall::satisfied() {
   for (;;) {
@@ -32,8 +31,7 @@ absl::StatusOr<uint64_t> SkipCall::await_resume() {
   return skipped_;
 }
 
-// --- read_exact
-// -----------------------------------------------------------------------------------------------------
+// --- read_exact ----------------------------------------------------------------------------------
 
 bool ReadExactCall::satisfied() {
   // What fits the buffer is taken in one piece, at the end; more than that, as it comes.
@@ -71,8 +69,7 @@ absl::Status ReadExactCall::await_resume() {
                                           into_.size(), " bytes"));
 }
 
-// --- read_to_end
-// ----------------------------------------------------------------------------------------------------
+// --- read_to_end ---------------------------------------------------------------------------------
 
 bool ReadToEndCall::satisfied() { return state().final() || state().window().available() > limit_; }
 

@@ -19,11 +19,13 @@ constexpr size_t kDirectRead = size_t{512} << 10;
 constexpr size_t kDirectAlignment = 4096;
 constexpr int kBufferedDepth = 3;
 constexpr int kDirectDepth = 7;
+size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+
 size_t max_read_size(const ReaderOptions& options, const uring::DescriptorKind& kind) {
   size_t size = options.read_size != 0 ? options.read_size
                 : kind.direct          ? kDirectRead
                                        : kBufferedRead;
-  if (kind.direct) size = (size + kDirectAlignment - 1) / kDirectAlignment * kDirectAlignment;
+  if (kind.direct) size = round_up(size, kDirectAlignment);
   return size;
 }
 
@@ -69,19 +71,15 @@ ReaderStats DescriptorSource::stats() const {
   return stats;
 }
 
-// --- bytes
-// ----------------------------------------------------------------------------------------------------------
+// --- bytes ---------------------------------------------------------------------------------------
 
 ReaderState::Supply DescriptorSource::supply() {
-  if (queue_.empty()) {
-    const absl::Status& ring_status = ring()->status();
-    if (!ring_status.ok()) {
-      set_error(uring::annotate(ring_status, where()));
+  if (queue_.empty() || !queue_.front().done) {
+    if (!ring()->status().ok()) {
+      set_error(uring::annotate(ring()->status(), where()));
       return Supply::kMore;
     }
-    send(/*ahead=*/false);
-  }
-  if (!queue_.front().done) {
+    if (queue_.empty()) send(/*ahead=*/false);
     read_ahead();
     return Supply::kLater;
   }
@@ -96,22 +94,24 @@ void DescriptorSource::take_front() {
   Pending& front = queue_.front();
   int32_t result = front.operation->result();
   if (result < 0) return front_failed(-result);
-  auto got = static_cast<size_t>(result);
+  size_t got = std::min(static_cast<size_t>(result), front.lead + front.wanted);
   if (got <= front.lead) {
     set_ended(true);
     drop_reads();
     return;
   }
-  const uring::ReadOperation::Target& target = front.operation->target();
-  size_t allowed = buffer_limit() - std::min(buffer_limit(), window().available());
+  size_t limit = buffer_limit();
+  size_t allowed = limit - std::min(limit, window().available());
   size_t step = std::min(got - front.taken, allowed);
+  const uring::ReadOperation::Target& target = front.operation->target();
   window().append(target.buffer, target.offset + front.taken, step, buffers());
   front.taken += step;
   if (front.taken < got) return;
-  if (got < target.length) {
-    front_ran_short(front, got);
+  if (positional() && got < front.lead + front.wanted) {
+    // No end yet: the next read tells.
+    send_rest_of_front(got - front.lead);
   } else {
-    read_size_ = std::min(2 * read_size_, max_read_size_);
+    if (got == target.length) read_size_ = std::min(2 * read_size_, max_read_size_);
     pop_front();
   }
   if (read_ahead_.depth() > 0 && ring()->status().ok()) {
@@ -123,8 +123,9 @@ void DescriptorSource::take_front() {
 }
 
 void DescriptorSource::front_failed(int error) {
-  bool ours = queue_.front().cancelled && (error == ECANCELED || error == EINTR);
-  if (ours) return pop_front();
+  if (queue_.front().cancelled && (error == ECANCELED || error == EINTR)) {
+    return positional() ? send_rest_of_front(0) : pop_front();
+  }
   const absl::Status& ring_status = ring()->status();
   bool ring_gone = error == ECANCELED && !ring_status.ok();
   set_error(ring_gone ? uring::annotate(ring_status, where())
@@ -132,20 +133,18 @@ void DescriptorSource::front_failed(int error) {
   drop_reads();
 }
 
-// Fewer bytes than asked for are no end: the next read tells.
-void DescriptorSource::front_ran_short(Pending& front, size_t got) {
-  uint64_t next = front.position + (got - front.lead);
-  if (!positional()) return pop_front();
+// Reads again what the front read has not brought; `brought`: bytes of it that it has.
+void DescriptorSource::send_rest_of_front(size_t brought) {
+  Pending& front = queue_.front();
+  uint64_t position = front.position + brought;
   if (queue_.size() == 1) {
     pop_front();
-    next_position_ = next;
+    next_position_ = position;
     return;
   }
-  // Bytes behind the gap are on their way already: fill the gap first.
-  Window::Target target = separate_target();
-  size_t gap = front.operation->target().length - got;
-  if (!kind_.direct) target.length = std::min(target.length, gap);
-  send_at(front, next, std::move(target), /*ahead=*/false);
+  // Bytes behind the gap are on their way already: fill the gap, and no more than that.
+  size_t wanted = front.wanted - brought;
+  send_at(front, position, wanted, separate_target(position, wanted), /*ahead=*/false);
 }
 
 void DescriptorSource::pop_front() {
@@ -155,27 +154,39 @@ void DescriptorSource::pop_front() {
   queue_.erase(queue_.begin());
 }
 
-// --- reads
-// ----------------------------------------------------------------------------------------------------------
+// --- reads ---------------------------------------------------------------------------------------
 
 size_t DescriptorSource::read_size() const { return offload_ ? max_read_size_ : read_size_; }
 
 void DescriptorSource::send(bool ahead) {
+  size_t wanted = read_size();
   Window::Target target;
   if (ahead || kind_.direct) {
-    target = separate_target();
+    wanted -= lead_of(next_position_);  // so that the reads after it are aligned
+    target = separate_target(next_position_, wanted);
   } else {
-    size_t expected = positional() ? read_size() : std::min(last_read_, read_size());
-    target = window().prepare(buffers(), options().buffers, read_size(), expected);
+    size_t expected = positional() ? wanted : std::min(last_read_, wanted);
+    target = window().prepare(buffers(), options().buffers, wanted, expected);
+    wanted = target.length;
   }
   queue_.emplace_back();
-  send_at(queue_.back(), next_position_, std::move(target), ahead);
-  const Pending& sent = queue_.back();
-  next_position_ += sent.operation->target().length - sent.lead;
+  send_at(queue_.back(), next_position_, wanted, std::move(target), ahead);
+  next_position_ += wanted;
 }
 
-void DescriptorSource::send_at(Pending& read, uint64_t position, Window::Target target,
-                               bool ahead) {
+// O_DIRECT reads begin and end at multiples of the alignment.
+size_t DescriptorSource::lead_of(uint64_t position) const {
+  return kind_.direct ? static_cast<size_t>(position % kDirectAlignment) : 0;
+}
+
+Window::Target DescriptorSource::separate_target(uint64_t position, size_t wanted) {
+  size_t length = wanted + lead_of(position);
+  if (kind_.direct) length = round_up(length, kDirectAlignment);
+  return Window::separate(buffers(), options().buffers, length);
+}
+
+void DescriptorSource::send_at(Pending& read, uint64_t position, size_t wanted,
+                               Window::Target target, bool ahead) {
   if (!read.operation && !spares_.empty()) {
     read.operation = std::move(spares_.back());
     spares_.pop_back();
@@ -185,7 +196,8 @@ void DescriptorSource::send_at(Pending& read, uint64_t position, Window::Target 
                                                            descriptor_, kind_.read, *this);
   }
   read.position = position;
-  read.lead = kind_.direct ? static_cast<size_t>(position % kDirectAlignment) : 0;
+  read.wanted = wanted;
+  read.lead = lead_of(position);
   read.taken = read.lead;
   read.sent_in_turn = ring()->turn_count();
   read.done = false;
@@ -244,8 +256,7 @@ void DescriptorSource::drop_reads() {
   queue_.clear();
 }
 
-// --- positions
-// ------------------------------------------------------------------------------------------------------
+// --- positions -----------------------------------------------------------------------------------
 
 absl::StatusOr<uint64_t> DescriptorSource::size() {
   if (!positional()) return ReaderState::size();
@@ -288,8 +299,7 @@ uint64_t DescriptorSource::skip_ahead(uint64_t n) {
   return passed;
 }
 
-// --- the end
-// --------------------------------------------------------------------------------------------------------
+// --- the end -------------------------------------------------------------------------------------
 
 bool DescriptorSource::quiesce() {
   bool quiet = true;

@@ -48,6 +48,7 @@ class DescriptorSource final : public ReaderState, public uring::ReadOperation::
   struct Pending {
     uring::Ref<uring::ReadOperation> operation;
     uint64_t position = 0;  // in the file, of the first byte that is wanted
+    size_t wanted = 0;      // bytes from there
     size_t lead = 0;        // O_DIRECT: bytes in front of it that alignment made us read
     size_t taken = 0;       // bytes (lead included) that need not be given to the window any more
     uint64_t sent_in_turn = 0;
@@ -59,16 +60,15 @@ class DescriptorSource final : public ReaderState, public uring::ReadOperation::
   Supply supply() override;
   void take_front();
   void front_failed(int error);
-  void front_ran_short(Pending& front, size_t got);
+  void send_rest_of_front(size_t brought);
   void pop_front();
   void send(bool ahead);
-  void send_at(Pending& read, uint64_t position, Window::Target target, bool ahead);
+  void send_at(Pending& read, uint64_t position, size_t wanted, Window::Target target, bool ahead);
   void read_ahead();
   void drop_reads();
   size_t read_size() const;
-  Window::Target separate_target() {
-    return Window::separate(buffers(), options().buffers, read_size());
-  }
+  size_t lead_of(uint64_t position) const;
+  Window::Target separate_target(uint64_t position, size_t wanted);
   bool positional() const { return kind_.read == uring::ReadKind::kPositional; }
 
   void read_completed(uring::ReadOperation& operation) override;

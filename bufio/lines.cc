@@ -30,6 +30,7 @@ bool LineRequest::drop_rest_of_line(const char* newline) {
   Window& window = state().window();
   if (newline == nullptr && !state().final()) {
     window.consume(window.available());
+    state().set_discarding_line(true);
     return false;
   }
   window.consume(newline == nullptr ? window.available()

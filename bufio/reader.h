@@ -68,8 +68,7 @@ class Reader {
   Reader& operator=(Reader&& other) noexcept;
   ~Reader();
 
-  // --- the window: no I/O, no suspension
-  // --------------------------------------------------------------------------
+  // --- the window: no I/O, no suspension ---------------------------------------------------------
 
   // All bytes that are there, none consumed.
   std::string_view buffered() const ABSL_ATTRIBUTE_LIFETIME_BOUND {
@@ -88,8 +87,7 @@ class Reader {
   // instructions.
   void consume(size_t n) { state().consume(n); }
 
-  // --- fill class: one at a time
-  // ----------------------------------------------------------------------------------
+  // --- fill class: one at a time -----------------------------------------------------------------
 
   // All buffered bytes, at least `min` of them; fewer only at the end of the stream, none only when
   // nothing is left. Asking for more than max_buffer_size is ResourceExhausted.
@@ -151,8 +149,7 @@ class Reader {
   // lost.
   ReleaseCall release() { return ReleaseCall(state()); }
 
-  // --- control
-  // ----------------------------------------------------------------------------------------------------
+  // --- control -----------------------------------------------------------------------------------
 
   // Moves the cursor; files and memory only (else FailedPrecondition with ESPIPE). Ends views.
   // Reads on their way do not deliver to the new place. Past the end is allowed: the next call

@@ -43,8 +43,7 @@ absl::Status ReaderState::too_long(std::string_view what, size_t limit) const {
       absl::StrCat(where(), ": ", view(what), " exceeds the limit of ", limit, " bytes"));
 }
 
-// --- serving a call
-// -------------------------------------------------------------------------------------------------
+// --- serving a call ------------------------------------------------------------------------------
 
 // True if the call is done; false if it must suspend.
 bool ReaderState::begin(FillRequest& request) {
@@ -141,8 +140,7 @@ void ReaderState::reader_gone() {
   window_.clear(window_.pos());
 }
 
-// --- what sources need not provide
-// ----------------------------------------------------------------------------------
+// --- what sources need not provide ---------------------------------------------------------------
 
 ReaderStats ReaderState::stats() const {
   ReaderStats stats;

@@ -36,8 +36,7 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
  public:
   virtual ~ReaderState() = default;
 
-  // --- the window
-  // -------------------------------------------------------------------------------------------------
+  // --- the window --------------------------------------------------------------------------------
   Window& window() { return window_; }
   const Window& window() const { return window_; }
   void consume(size_t n) {
@@ -50,8 +49,7 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
     if constexpr (uring::kAddressSanitizer) window_.expire_views();
   }
 
-  // --- what calls ask
-  // ---------------------------------------------------------------------------------------------
+  // --- what calls ask ----------------------------------------------------------------------------
   // No byte will be added to the window any more: the end, or an error, has been reached.
   bool final() const { return ended_ || !error_.ok(); }
   const absl::Status& error() const { return error_; }
@@ -64,19 +62,21 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
   absl::Status too_long(std::string_view what, size_t limit) const;
   ScanMark& scan_mark() { return scan_mark_; }
   // The rest of a line that was too long is to be dropped, up to its newline.
-  bool discarding_line() const { return discarding_line_; }
-  void set_discarding_line(bool discarding) { discarding_line_ = discarding; }
+  // Holds at the cursor where it was set: whoever moves the cursor otherwise has dropped it
+  // himself.
+  bool discarding_line() const { return discard_pos_ == window_.pos(); }
+  void set_discarding_line(bool discarding) {
+    discard_pos_ = discarding ? window_.pos() : kNowhere;
+  }
   uring::BufferCache& buffers() { return *buffers_; }
 
-  // --- control
-  // ----------------------------------------------------------------------------------------------------
+  // --- control -----------------------------------------------------------------------------------
   void set_deadline(std::optional<uring::TimePoint> deadline) { deadline_ = deadline; }
   void interrupt();
   // The Reader handle is gone: lets go of everything, and fails the call that waits.
   void reader_gone();
 
-  // --- what sources provide
-  // ---------------------------------------------------------------------------------------
+  // --- what sources provide ----------------------------------------------------------------------
   virtual std::string_view name() const = 0;
   virtual ReaderStats stats() const;
   virtual absl::StatusOr<uint64_t> size();
@@ -139,7 +139,9 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
   bool ended_ = false;
   bool closed_ = false;
   bool turn_wanted_ = false;
-  bool discarding_line_ = false;
+  static constexpr uint64_t kNowhere = UINT64_MAX;
+
+  uint64_t discard_pos_ = kNowhere;
   absl::Status error_;
   ReaderOptions options_;
   ScanMark scan_mark_;

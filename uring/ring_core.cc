@@ -62,8 +62,7 @@ RingCore::~RingCore() {
   URING_CHECK(closed_, "a RingCore must be closed before its last reference goes");
 }
 
-// --- requests
-// -------------------------------------------------------------------------------------------------------
+// --- requests ------------------------------------------------------------------------------------
 
 void RingCore::start(Operation& operation) {
   check_thread("RingCore::start");
@@ -168,8 +167,7 @@ void RingCore::flush_queues() {
   }
 }
 
-// --- the run loop
-// ---------------------------------------------------------------------------------------------------
+// --- the run loop --------------------------------------------------------------------------------
 
 void RingCore::turn() {
   check_thread("RingCore::turn");
@@ -340,8 +338,7 @@ RingStats RingCore::stats() const {
   return stats;
 }
 
-// --- the end
-// --------------------------------------------------------------------------------------------------------
+// --- the end -------------------------------------------------------------------------------------
 
 bool RingCore::close() {
   if (closed_) return true;

@@ -43,8 +43,7 @@ class RingCore final : public RefCounted<RingCore> {
            const RingOptions& options);
   ~RingCore();
 
-  // --- requests
-  // ---------------------------------------------------------------------------------------------------
+  // --- requests ----------------------------------------------------------------------------------
 
   // Queues an idle operation whose entry is filled in, and keeps it until its terminal completion.
   // No system call (it goes with the next turn), no allocation. When the submission queue or the
@@ -64,8 +63,7 @@ class RingCore final : public RefCounted<RingCore> {
   // Hands over what is queued, without waiting. One system call, none when nothing is queued.
   void submit();
 
-  // --- the run loop
-  // -----------------------------------------------------------------------------------------------
+  // --- the run loop ------------------------------------------------------------------------------
 
   // One turn. At most one io_uring_enter. If nothing is in flight, ready or scheduled, waiting
   // would last for ever: a checked failure.
@@ -80,8 +78,7 @@ class RingCore final : public RefCounted<RingCore> {
   // Fails the process unless called on the Ring's thread and in its process; `what` names the call.
   void check_thread(std::string_view what) const { owner_.check(what); }
 
-  // --- its parts
-  // --------------------------------------------------------------------------------------------------
+  // --- its parts ---------------------------------------------------------------------------------
 
   TimerQueue& timers() { return timers_; }
   TimePoint now() const { return kernel_.now(); }
