@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <utility>
 
@@ -51,10 +52,11 @@ DescriptorSource::DescriptorSource(uring::Ref<uring::RingCore> ring,
   if (kind_.error != 0) set_error(uring::errno_status(kind_.error, "fstat", name()));
   if (positional()) {
     window().clear(kind_.offset);
-    // The size is but a hint for the first buffer: one byte more, to see the end in the same read.
-    uint64_t expected = kind_.size > kind_.offset ? kind_.size - kind_.offset + 1 : kSmallRead;
+    // The size is but a hint for the first buffer. Powers of two, so that buffers are used again.
+    uint64_t expected = kind_.size > kind_.offset ? kind_.size - kind_.offset : kSmallRead;
+    size_t smallest = std::min(kSmallRead, max_read_size_);
     read_size_ = static_cast<size_t>(
-        std::clamp<uint64_t>(expected, std::min(kSmallRead, max_read_size_), max_read_size_));
+        std::clamp<uint64_t>(std::bit_ceil(expected), smallest, max_read_size_));
     if (kind_.direct) read_size_ = max_read_size_;
   }
   if (kind_.pipe && options.pipe_size > 0) {
@@ -80,6 +82,7 @@ ReaderState::Supply DescriptorSource::supply() {
       return Supply::kMore;
     }
     if (queue_.empty()) send(/*ahead=*/false);
+    queue_.front().ahead = false;  // somebody waits for it
     read_ahead();
     return Supply::kLater;
   }
@@ -156,6 +159,12 @@ void DescriptorSource::pop_front() {
 
 // --- reads ---------------------------------------------------------------------------------------
 
+// Registering a buffer pays only for one that is used again and again.
+BufferKind DescriptorSource::buffer_kind() const {
+  bool small = options().buffers == BufferKind::kFixed && read_size() < max_read_size_;
+  return small ? BufferKind::kHeap : options().buffers;
+}
+
 size_t DescriptorSource::read_size() const { return offload_ ? max_read_size_ : read_size_; }
 
 void DescriptorSource::send(bool ahead) {
@@ -166,7 +175,7 @@ void DescriptorSource::send(bool ahead) {
     target = separate_target(next_position_, wanted);
   } else {
     size_t expected = positional() ? wanted : std::min(last_read_, wanted);
-    target = window().prepare(buffers(), options().buffers, wanted, expected);
+    target = window().prepare(buffers(), buffer_kind(), wanted, expected);
     wanted = target.length;
   }
   queue_.emplace_back();
@@ -182,7 +191,7 @@ size_t DescriptorSource::lead_of(uint64_t position) const {
 Window::Target DescriptorSource::separate_target(uint64_t position, size_t wanted) {
   size_t length = wanted + lead_of(position);
   if (kind_.direct) length = round_up(length, kDirectAlignment);
-  return Window::separate(buffers(), options().buffers, length);
+  return Window::separate(buffers(), buffer_kind(), length);
 }
 
 void DescriptorSource::send_at(Pending& read, uint64_t position, size_t wanted,
@@ -223,7 +232,12 @@ void DescriptorSource::read_completed(uring::ReadOperation& operation) {
   auto read = std::find_if(queue_.begin(), queue_.end(), [&operation](const Pending& p) {
     return p.operation.get() == &operation;
   });
-  if (read == queue_.end()) return;
+  if (read == queue_.end()) {
+    std::erase_if(orphans_,
+                  [&operation](const auto& orphan) { return orphan.get() == &operation; });
+    progress();
+    return;
+  }
   read->done = true;
   auto got = static_cast<size_t>(std::max(operation.result(), 0));
   stats_.bytes += got - std::min(got, read->lead);
@@ -250,7 +264,8 @@ void DescriptorSource::drop_reads() {
       spares_.push_back(std::move(read.operation));
     } else {
       stats_.wasted_bytes += read.operation->target().length;
-      read.operation->let_go();
+      read.operation->give_up();
+      if (!read.operation->idle()) orphans_.push_back(std::move(read.operation));
     }
   }
   queue_.clear();
@@ -302,7 +317,7 @@ uint64_t DescriptorSource::skip_ahead(uint64_t n) {
 // --- the end -------------------------------------------------------------------------------------
 
 bool DescriptorSource::quiesce() {
-  bool quiet = true;
+  bool quiet = orphans_.empty();
   for (Pending& read : queue_) {
     if (read.done) continue;
     quiet = false;
@@ -324,8 +339,8 @@ void DescriptorSource::collect() {
 }
 
 uring::Ref<uring::Descriptor> DescriptorSource::take_descriptor() {
-  bool in_flight =
-      std::any_of(queue_.begin(), queue_.end(), [](const Pending& p) { return !p.done; });
+  bool in_flight = !orphans_.empty() || std::any_of(queue_.begin(), queue_.end(),
+                                                    [](const Pending& p) { return !p.done; });
   if (in_flight) {
     // The Ring cannot go on: the requests keep the descriptor, for ever.
     set_error(uring::annotate(ring()->status(), where()));
@@ -339,6 +354,8 @@ uring::Ref<uring::Descriptor> DescriptorSource::take_descriptor() {
 
 void DescriptorSource::retire() {
   drop_reads();
+  for (const auto& orphan : orphans_) orphan->let_go();
+  orphans_.clear();
   spares_.clear();
 }
 

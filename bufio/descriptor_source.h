@@ -67,6 +67,7 @@ class DescriptorSource final : public ReaderState, public uring::ReadOperation::
   void read_ahead();
   void drop_reads();
   size_t read_size() const;
+  BufferKind buffer_kind() const;
   size_t lead_of(uint64_t position) const;
   Window::Target separate_target(uint64_t position, size_t wanted);
   bool positional() const { return kind_.read == uring::ReadKind::kPositional; }
@@ -81,9 +82,10 @@ class DescriptorSource final : public ReaderState, public uring::ReadOperation::
   size_t last_read_ = 0;
   bool offload_;
   ReadAhead read_ahead_;
-  std::vector<Pending> queue_;                            // oldest first; a handful at most
-  std::vector<uring::Ref<uring::ReadOperation>> spares_;  // idle operations, to be used again
-  uint64_t next_position_ = 0;                            // of the next read that is sent
+  std::vector<Pending> queue_;                             // oldest first; a handful at most
+  std::vector<uring::Ref<uring::ReadOperation>> spares_;   // idle operations, to be used again
+  std::vector<uring::Ref<uring::ReadOperation>> orphans_;  // given up, and still in flight
+  uint64_t next_position_ = 0;                             // of the next read that is sent
   ReaderStats stats_;
 };
 

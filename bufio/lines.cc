@@ -1,6 +1,7 @@
 #include "bufio/lines.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "bufio/scan.h"
@@ -17,7 +18,7 @@ LineRequest::LineRequest(ReaderState& state, LineOptions options)
     : FillRequest(state),
       options_(options),
       max_length_(options.max_length != 0
-                      ? options.max_length
+                      ? std::min(options.max_length, SIZE_MAX - kLongestTerminator)
                       : std::max(state.max_buffer_size(), kLongestTerminator + 1) -
                             kLongestTerminator) {}
 
@@ -134,9 +135,15 @@ const char* Lines::find_newline() {
   return newline_;
 }
 
-bool Lines::begin() {
-  request_.forget();
-  return request_.begin();
+bool Lines::Next::begin() {
+  Lines& lines = *lines_;
+  if (lines.request_.pending()) {
+    lines.status_ = absl::FailedPreconditionError("another next() of these lines waits");
+    lines_ = nullptr;
+    return true;
+  }
+  lines.request_.forget();
+  return lines.request_.begin();
 }
 
 Token Lines::finish() {

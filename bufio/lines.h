@@ -128,7 +128,6 @@ class Lines {
 
   const char* next_buffered();
   Token take_buffered(const char* newline);
-  bool begin();
   Token finish();
   const char* find_newline();
 
@@ -154,23 +153,27 @@ class [[nodiscard]] Lines::Next {
   explicit Next(Lines& lines) : lines_(&lines) {}
   Next(Next&& other) noexcept : lines_(other.lines_) {}
   ~Next() {
-    if (newline_ == nullptr) [[unlikely]]
+    if (newline_ == nullptr && lines_ != nullptr) [[unlikely]] {
       lines_->request_.detach();
+    }
   }
 
   [[gnu::always_inline]] bool await_ready() {
     newline_ = lines_->next_buffered();
-    return newline_ != nullptr || lines_->begin();
+    return newline_ != nullptr || begin();
   }
   bool await_suspend(std::coroutine_handle<> waiting) { return lines_->request_.suspend(waiting); }
   [[gnu::always_inline]] Token await_resume() {
-    return newline_ != nullptr ? lines_->take_buffered(newline_) : lines_->finish();
+    return newline_ != nullptr ? lines_->take_buffered(newline_) : finish();
   }
 
  private:
   static constexpr char kNotAwaited = 0;
 
-  Lines* lines_;
+  bool begin();
+  Token finish() { return lines_ != nullptr ? lines_->finish() : Token(); }
+
+  Lines* lines_;  // null: refused, because another next() waits
   // The end of a line that is buffered; null while the slow half is at work.
   const char* newline_ = &kNotAwaited;
 };

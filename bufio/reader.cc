@@ -21,9 +21,12 @@ absl::Status Reader::seek(uint64_t pos) {
   if (!usable.ok()) return usable;
   if (!state().free())
     return absl::FailedPreconditionError("seek: another call on this Reader waits");
-  state().scan_mark().clear();
-  state().set_discarding_line(false);
-  return state().seek(pos);
+  absl::Status sought = state().seek(pos);
+  if (sought.ok()) {
+    state().scan_mark().clear();
+    state().set_discarding_line(false);
+  }
+  return sought;
 }
 
 }  // namespace bufio

@@ -151,7 +151,7 @@ class Reader {
 
   // --- control -----------------------------------------------------------------------------------
 
-  // Moves the cursor; files and memory only (else FailedPrecondition with ESPIPE). Ends views.
+  // Moves the cursor; files and memory only (else InvalidArgument with ESPIPE). Ends views.
   // Reads on their way do not deliver to the new place. Past the end is allowed: the next call
   // finds the end.
   absl::Status seek(uint64_t pos);

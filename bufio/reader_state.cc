@@ -1,5 +1,6 @@
 #include "bufio/reader_state.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <memory_resource>
 #include <utility>
@@ -20,6 +21,7 @@ size_t FillRequest::buffer_limit() const { return state_->max_buffer_size(); }
 
 ReaderState::ReaderState(uring::Ref<uring::RingCore> ring, const ReaderOptions& options)
     : options_(options), ring_(std::move(ring)) {
+  options_.max_buffer_size = std::max(options_.max_buffer_size, size_t{1});
   if (ring_) {
     buffers_ = uring::Ref<uring::BufferCache>(&ring_->buffers());
   } else {

@@ -36,7 +36,8 @@ namespace {
 // The bound on a token with its delimiter. Without a limit of its own the token is bounded by what
 // may be buffered.
 size_t max_token(const ReaderState& state, size_t max_length, size_t delimiter) {
-  return max_length == 0 ? state.max_buffer_size() : max_length + delimiter;
+  if (max_length == 0) return state.max_buffer_size();
+  return max_length > SIZE_MAX - delimiter ? SIZE_MAX : max_length + delimiter;
 }
 
 }  // namespace

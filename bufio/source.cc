@@ -42,7 +42,11 @@ class CustomSource final : public ReaderState, private uring::TaskObserver {
           source_->read(std::span<char>(target_.buffer->data() + target_.offset, target_.length));
       static_cast<void>(task_.start(*this));
     }
-    if (!task_.ended()) return Supply::kLater;
+    if (!task_.ended()) {
+      if (ring() == nullptr || ring()->status().ok()) return Supply::kLater;
+      set_error(uring::annotate(ring()->status(), where()));
+      return Supply::kMore;
+    }
     take();
     return Supply::kMore;
   }

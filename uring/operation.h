@@ -75,6 +75,9 @@ class Operation : public RefCounted<Operation>,
   // flight for ever. Must tell whoever waits. What the request points at is leaked.
   virtual void stranded() = 0;
 
+  // Somebody asked for the cancelling of the request that is in flight, or was last.
+  bool cancel_requested() const { return cancel_requested_; }
+
   // A hint for the run loop: the request will probably complete while it is submitted (a read of
   // cached pages), so look before sleeping.
   void expect_inline_completion(bool expected) { inline_expected_ = expected; }
@@ -93,7 +96,7 @@ class Operation : public RefCounted<Operation>,
   State state_ = State::kIdle;
   bool orphaned_ = false;
   bool inline_expected_ = false;
-  bool cancel_sent_ = false;
+  bool cancel_requested_ = false;
 };
 
 }  // namespace uring

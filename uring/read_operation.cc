@@ -63,18 +63,21 @@ void ReadOperation::send_poll() {
   ring_->start(*this);
 }
 
+void ReadOperation::give_up() { ring_->abandon(*this); }
+
 void ReadOperation::let_go() {
   observer_ = nullptr;
-  ring_->abandon(*this);
+  give_up();
 }
 
 void ReadOperation::completed(int32_t result, uint32_t /*flags*/, bool /*terminal*/) {
-  if (orphaned() || observer_ == nullptr) {
+  if (orphaned()) {
     target_.buffer.reset();
     descriptor_.reset();
+    if (observer_ != nullptr) observer_->read_completed(*this);
     return;
   }
-  if (result == -EINTR) return polling_ ? send_poll() : send_read();
+  if (result == -EINTR && !cancel_requested()) return polling_ ? send_poll() : send_read();
   if (polling_ && result >= 0) return send_read();
   if (result == -EAGAIN && ++unready_ < kMaxUnready) return send_poll();
   URING_CHECK(result <= static_cast<int64_t>(target_.length),

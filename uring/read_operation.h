@@ -57,8 +57,11 @@ class ReadOperation final : public Operation {
   // Operation::expect_inline_completion.
   void read(Target target, bool offload, bool expect_inline);
 
-  // The owner leaves: the observer is told nothing any more, and a read in flight is cancelled and
-  // buried.
+  // Nobody wants the bytes any more: a read in flight is cancelled and buried. The observer still
+  // hears of its end, when its buffer and its share in the descriptor have been given up; it cannot
+  // be used again. One that is idle, or was not handed to the kernel yet, ends without a word.
+  void give_up();
+  // The same, and the observer leaves: it is told nothing any more.
   void let_go();
 
   // Of the last read: bytes read, 0 at the end of the stream, or a negative errno.

@@ -84,7 +84,8 @@ void RingCore::cancel(Operation& operation) {
     // No entry was taken: the kernel knows nothing of it.
     --backlog_size_;
     refuse(operation);
-  } else if (operation.state_ == Operation::State::kInFlight && !operation.cancel_sent_) {
+  } else if (operation.state_ == Operation::State::kInFlight && !operation.cancel_requested_) {
+    operation.cancel_requested_ = true;
     if (!cancels_.empty() || !send_cancel(operation)) cancels_.push_back(operation);
   }
 }
@@ -132,7 +133,7 @@ bool RingCore::take_entry(Operation& operation) {
   slot.operation = &operation;
   operation.slot_ = index;
   operation.state_ = Operation::State::kInFlight;
-  operation.cancel_sent_ = false;
+  operation.cancel_requested_ = false;
   std::memcpy(entry, operation.entry_, sizeof operation.entry_);
   entry->user_data = user_data(index, slot.generation, Answers::kRequest);
   look_before_sleep_ |= operation.inline_expected_;
@@ -149,7 +150,6 @@ bool RingCore::send_cancel(Operation& operation) {
   uint32_t generation = slots_[operation.slot_].generation;
   io_uring_prep_cancel64(entry, user_data(operation.slot_, generation, Answers::kRequest), 0);
   entry->user_data = user_data(operation.slot_, generation, Answers::kCancel);
-  operation.cancel_sent_ = true;
   ++cancels_due_;
   ++stats_.cancels;
   return true;
