@@ -58,7 +58,7 @@ struct RingOptions {
   // Where buffers come from; null: the heap. Must outlive the Ring and every Reader on it.
   std::pmr::memory_resource* buffer_memory = nullptr;
 
-  // The system; null: the real one. Must outlive the Ring.
+  // The system; null: the real one. Must outlive the Ring and every Reader on it.
   Kernel* kernel = nullptr;
 
   // Told, in a few lines of text, what a Ring leaked; none: written to stderr.

@@ -32,8 +32,9 @@ void Ring::destroy() {
 }
 
 void Ring::run() {
-  const RunScope scope(core_.get(), "Ring::run");
-  while (!core_->spawned().empty()) core_->turn();
+  const Ref<RingCore> core = core_;  // a task may destroy or move this handle
+  const RunScope scope(core.get(), "Ring::run");
+  while (!core->spawned().empty()) core->turn();
 }
 
 }  // namespace uring

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <optional>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -171,6 +173,7 @@ void RingCore::flush_queues() {
 
 void RingCore::turn() {
   check_thread("RingCore::turn");
+  URING_CHECK(!closed_, "a Ring was destroyed by a task that its loop runs, and others wait");
   ++stats_.turns;
   deliver_refused();
   flush_queues();
@@ -216,8 +219,11 @@ bool RingCore::kernel_has_work() const {
 
 void RingCore::wait_or_submit() {
   bool look = std::exchange(look_before_sleep_, false);
+  std::optional<TimePoint> deadline = timers_.next_deadline();
   if (!status_.ok()) {
-    URING_CHECK(!ready_.empty() || !refused_.empty() || timers_.size() > 0, status_.ToString());
+    if (!ready_.empty() || !refused_.empty()) return;
+    URING_CHECK(deadline.has_value(), status_.ToString());
+    std::this_thread::sleep_until(*deadline);
     return;
   }
   unsigned to_submit = publish_entries();
@@ -226,7 +232,6 @@ void RingCore::wait_or_submit() {
     if (to_submit > 0 || kernel_has_work()) enter(to_submit, 0, nullptr);
     return;
   }
-  std::optional<TimePoint> deadline = timers_.next_deadline();
   if (!deadline.has_value() || *deadline == TimePoint::max()) {
     URING_CHECK(stats_.in_flight + cancels_due_ > 0,
                 "the Ring would sleep for ever: a coroutine waits for something that no request or "
