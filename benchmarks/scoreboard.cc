@@ -18,6 +18,9 @@
 namespace bench {
 namespace {
 
+// The load average above which somebody else is using the machine.
+constexpr double kQuiet = 0.7;
+
 constexpr std::string_view compiler() {
 #if defined(__clang__)
   return "clang " __clang_version__;
@@ -64,7 +67,12 @@ bool Scoreboard::ReportContext(const Context& /*context*/) {
   utsname system{};
   ::uname(&system);
   std::cout << processor() << ", Linux " << system.release << ", " << compiler()
-            << ", load average " << load() << "\n\n"
+            << ", load average " << load() << "\n";
+  if (load() > kQuiet) {
+    std::cout
+        << "This machine is busy: rates are too low, and ratios that need two cores mean little.\n";
+  }
+  std::cout << '\n'
             << std::left << std::setw(30) << "benchmark" << std::right << std::setw(9) << "median"
             << std::setw(9) << "best" << std::setw(9) << "worst" << '\n';
   return true;
