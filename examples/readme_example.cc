@@ -49,7 +49,7 @@ int main() {
     return 1;
   }
   bufio::Reader reader = bufio::standard_input(*ring);
-  absl::Status status = uring::block_on(*ring, follow(*ring, reader));
+  const absl::Status status = uring::block_on(*ring, follow(*ring, reader));
   if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());
   return status.ok() ? 0 : 1;
 }

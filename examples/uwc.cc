@@ -24,6 +24,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -106,8 +107,9 @@ uring::Task<absl::Status> count_input(uring::Ring& ring, Input& input, Job& job)
     static_cast<void>(released);
     co_return status;
   }
-  if (input.name->empty()) co_return absl::OkStatus();  // said in print()
-  absl::StatusOr<bufio::Reader> reader = co_await bufio::open(ring, *input.name);
+  const std::string path = input.name.value_or("");
+  if (path.empty()) co_return absl::OkStatus();  // said in print()
+  absl::StatusOr<bufio::Reader> reader = co_await bufio::open(ring, path);
   if (!reader.ok()) co_return reader.status();
   input.opened = true;
   absl::Status status = co_await count_all(*reader, input, job.progress);
@@ -119,7 +121,7 @@ uring::Task<absl::Status> count_input(uring::Ring& ring, Input& input, Job& job)
 uring::Task<void> work(uring::Ring& ring, Job& job) {
   while (job.next_group < job.groups.size()) {
     for (Input* input : job.groups[job.next_group++]) {
-      absl::Status status = co_await count_input(ring, *input, job);
+      const absl::Status status = co_await count_input(ring, *input, job);
       if (!status.ok()) input->error = reason(status);
       ++job.progress.inputs;
     }
@@ -137,6 +139,7 @@ size_t at_once() {
 uring::Task<void> run(uring::Ring& ring, Job& job) {
   std::vector<uring::Task<void>> workers;
   const size_t count = std::min(at_once(), job.groups.size());
+  workers.reserve(count);
   for (size_t i = 0; i < count; ++i) workers.push_back(work(ring, job));
   if (isatty(STDERR_FILENO) == 0) {
     co_await uring::when_all(std::move(workers));
@@ -153,7 +156,8 @@ Job make_job(char** begin, char** end) {
   for (Input& input : job.inputs) {
     struct stat stat;
     const bool is_stdin = input.standard_input();
-    const int failed = is_stdin ? fstat(STDIN_FILENO, &stat) : ::stat(input.name->c_str(), &stat);
+    const std::string path = input.name.value_or("");
+    const int failed = is_stdin ? fstat(STDIN_FILENO, &stat) : ::stat(path.c_str(), &stat);
     if (failed == 0) input.stat = stat;
     if (failed == 0 && S_ISREG(stat.st_mode)) {
       job.progress.expected_bytes += static_cast<uint64_t>(stat.st_size);
@@ -172,6 +176,7 @@ Job make_job(char** begin, char** end) {
 // written.
 bool print(const Job& job) {
   std::vector<std::optional<struct stat>> stats;
+  stats.reserve(job.inputs.size());
   for (const Input& input : job.inputs) stats.push_back(input.stat);
   const int width = column_width(stats);
   bool good = true;

@@ -1,7 +1,7 @@
 // tests/readme_test.cc
 //
-// README.md keeps its word: the example that it shows is the one that is compiled, it does what is
-// said of it, and what the page names exists.
+// README.md keeps its word: the example that it shows is the one that is compiled, and it does what
+// is said of it.
 
 #include <fcntl.h>
 #include <sys/wait.h>
