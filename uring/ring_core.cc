@@ -217,9 +217,16 @@ bool RingCore::kernel_has_work() const {
   return (IO_URING_READ_ONCE(*ring_.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
+// Whether something waits for room in the submission queue, which the next system call makes. Then
+// the loop must not sleep: what it would wait for may be what was not sent.
+bool RingCore::entries_are_short() const {
+  return (!cancels_.empty() || !backlog_.empty()) && io_uring_sq_space_left(&ring_) == 0;
+}
+
 void RingCore::wait_or_submit() {
   bool look = std::exchange(look_before_sleep_, false);
   std::optional<TimePoint> deadline = timers_.next_deadline();
+  if (deadline == TimePoint::max()) deadline.reset();  // never
   if (!status_.ok()) {
     if (!ready_.empty() || !refused_.empty()) return;
     URING_CHECK(deadline.has_value(), status_.ToString());
@@ -227,12 +234,13 @@ void RingCore::wait_or_submit() {
     return;
   }
   unsigned to_submit = publish_entries();
-  bool sleep = ready_.empty() && refused_.empty() && !look && io_uring_cq_ready(&ring_) == 0;
+  bool sleep = ready_.empty() && refused_.empty() && !look && !entries_are_short() &&
+               io_uring_cq_ready(&ring_) == 0;
   if (!sleep) {
     if (to_submit > 0 || kernel_has_work()) enter(to_submit, 0, nullptr);
     return;
   }
-  if (!deadline.has_value() || *deadline == TimePoint::max()) {
+  if (!deadline.has_value()) {
     URING_CHECK(stats_.in_flight + cancels_due_ > 0,
                 "the Ring would sleep for ever: a coroutine waits for something that no request or "
                 "timer will bring");
@@ -241,7 +249,7 @@ void RingCore::wait_or_submit() {
   }
   TimePoint started = now();
   if (*deadline <= started) {
-    if (to_submit > 0) enter(to_submit, 0, nullptr);
+    if (to_submit > 0 || kernel_has_work()) enter(to_submit, 0, nullptr);
     return;
   }
   __kernel_timespec timeout = to_timespec(*deadline - started);
@@ -276,6 +284,7 @@ void RingCore::enter_failed(int error) {
 
 void RingCore::fail(absl::Status status) {
   status_ = std::move(status);
+  failed_ = true;
   while (Operation* operation = backlog_.pop_front()) refuse(*operation);
   backlog_size_ = 0;
   for (Slot& slot : slots_) {
@@ -305,7 +314,11 @@ void RingCore::dispatch(uint64_t answered, int32_t result, uint32_t flags) {
   }
   if (static_cast<Answers>(answered & 1) == Answers::kCancel) {
     // What it says of its target means nothing: only the target's own completion does.
-    if (cancels_due_ > 0) --cancels_due_;
+    if (cancels_due_ == 0) {
+      ++stats_.stale_completions;
+    } else {
+      --cancels_due_;
+    }
     return;
   }
   Slot& slot = slots_[index];
@@ -374,15 +387,14 @@ void RingCore::drain() {
     if (slot.operation != nullptr) cancel(*slot.operation);
   }
   TimePoint give_up = now() + drain_timeout_;
-  while (stats_.in_flight + cancels_due_ > 0) {
+  while (stats_.in_flight + cancels_due_ > 0 && !failed_) {
     flush_queues();
     std::chrono::nanoseconds left = give_up - now();
     if (left.count() <= 0) return;
     __kernel_timespec timeout = to_timespec(left);
-    uint64_t errors = stats_.submit_errors;
-    enter(publish_entries(), 1, &timeout);
+    unsigned to_submit = publish_entries();
+    enter(to_submit, entries_are_short() ? 0 : 1, &timeout);
     reap();
-    if (stats_.submit_errors != errors && fruitless_enters_ == 0) return;  // it will not get better
   }
 }
 

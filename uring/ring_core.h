@@ -113,6 +113,7 @@ class RingCore final : public RefCounted<RingCore> {
   void flush_queues();
   unsigned publish_entries();
   bool kernel_has_work() const;
+  bool entries_are_short() const;
   void wait_or_submit();
   void enter(unsigned to_submit, unsigned min_complete, const __kernel_timespec* timeout);
   void enter_failed(int error);
@@ -129,6 +130,7 @@ class RingCore final : public RefCounted<RingCore> {
   Capabilities capabilities_;
   OwnerThread owner_;
   absl::Status status_;
+  bool failed_ = false;  // the kernel refuses to go on
   bool closing_ = false;
   bool closed_ = false;
   bool polling_;  // a kernel thread takes the entries, no system call does
