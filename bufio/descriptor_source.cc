@@ -15,17 +15,27 @@ namespace bufio {
 namespace {
 
 constexpr size_t kSmallRead = size_t{16} << 10;
-constexpr size_t kBufferedRead = size_t{256} << 10;
 constexpr size_t kDirectRead = size_t{512} << 10;
 constexpr size_t kDirectAlignment = 4096;
 constexpr int kBufferedDepth = 3;
 constexpr int kDirectDepth = 7;
 size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
+// Half the second-level cache: the parser finds there what the kernel has copied. Smaller reads
+// cost system calls, larger ones memory traffic.
+size_t buffered_read_size() {
+  static const size_t size = [] {
+    long cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return std::clamp<size_t>(std::bit_floor(static_cast<size_t>(std::max(cache, 0L)) / 2),
+                              size_t{128} << 10, size_t{512} << 10);
+  }();
+  return size;
+}
+
 size_t max_read_size(const ReaderOptions& options, const uring::DescriptorKind& kind) {
   size_t size = options.read_size != 0 ? options.read_size
                 : kind.direct          ? kDirectRead
-                                       : kBufferedRead;
+                                       : buffered_read_size();
   if (kind.direct) size = round_up(size, kDirectAlignment);
   return size;
 }
@@ -191,7 +201,8 @@ size_t DescriptorSource::lead_of(uint64_t position) const {
 Window::Target DescriptorSource::separate_target(uint64_t position, size_t wanted) {
   size_t length = wanted + lead_of(position);
   if (kind_.direct) length = round_up(length, kDirectAlignment);
-  return Window::separate(buffers(), buffer_kind(), length);
+  uring::Pages pages = kind_.direct ? uring::Pages::kHuge : uring::Pages::kOrdinary;
+  return Window::separate(buffers(), buffer_kind(), pages, length);
 }
 
 void DescriptorSource::send_at(Pending& read, uint64_t position, size_t wanted,

@@ -19,7 +19,8 @@ struct ReaderOptions {
   // consumed; calls that take a limit of their own may go above it.
   size_t max_buffer_size = size_t{1} << 20;
 
-  // The largest single read, in bytes; 0: 256 KiB, 512 KiB for O_DIRECT. Reads start smaller where
+  // The largest single read, in bytes; 0: half the second-level cache, between 128 and
+  // 512 KiB, and 512 KiB for O_DIRECT. Reads start smaller where
   // little is expected and grow as long as they come back full.
   size_t read_size = 0;
 

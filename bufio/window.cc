@@ -62,9 +62,10 @@ void Window::relocate(Ref<Buffer> buffer, size_t offset) {
   adopt(std::move(buffer), to, to + size);
 }
 
-Window::Target Window::separate(BufferCache& cache, BufferKind kind, size_t length) {
+Window::Target Window::separate(BufferCache& cache, BufferKind kind, uring::Pages pages,
+                                size_t length) {
   size_t front = headroom(length);
-  return {cache.allocate(front + length + kPadding, kind), front, length};
+  return {cache.allocate(front + length + kPadding, kind, pages), front, length};
 }
 
 Window::Target Window::prepare(BufferCache& cache, BufferKind kind, size_t length,

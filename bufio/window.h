@@ -73,7 +73,8 @@ class Window {
   Target prepare(uring::BufferCache& cache, uring::BufferKind kind, size_t length, size_t expected);
 
   // A target in memory of its own, for a read ahead. Does not touch the view.
-  static Target separate(uring::BufferCache& cache, uring::BufferKind kind, size_t length);
+  static Target separate(uring::BufferCache& cache, uring::BufferKind kind, uring::Pages pages,
+                         size_t length);
 
   // Takes `length` bytes at `buffer` + `offset`, which follow the limit in the stream.
   void append(const uring::Ref<uring::Buffer>& buffer, size_t offset, size_t length,

@@ -28,6 +28,9 @@ class BufferCache;
 //   contiguous
 enum class BufferKind : uint8_t { kHeap, kFixed, kMirrored };
 
+// Which pages it is made of: huge ones pay for what a device writes to (huge_page_arena.h).
+enum class Pages : uint8_t { kOrdinary, kHuge };
+
 class Buffer final : public RefCounted<Buffer>, public RecycledObject {
  public:
   static constexpr size_t kAlignment = 4096;
@@ -45,12 +48,14 @@ class Buffer final : public RefCounted<Buffer>, public RecycledObject {
 
  private:
   friend class BufferCache;
-  Buffer(Ref<BufferCache> cache, char* data, size_t size, BufferKind kind, int fixed_index);
+  Buffer(Ref<BufferCache> cache, char* data, size_t size, BufferKind kind, int fixed_index,
+         Pages pages);
 
   Ref<BufferCache> cache_;
   char* data_;
   size_t size_;
   BufferKind kind_;
+  Pages pages_;
   int fixed_index_;
 };
 

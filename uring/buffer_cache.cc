@@ -13,8 +13,14 @@
 
 namespace uring {
 
-Buffer::Buffer(Ref<BufferCache> cache, char* data, size_t size, BufferKind kind, int fixed_index)
-    : cache_(std::move(cache)), data_(data), size_(size), kind_(kind), fixed_index_(fixed_index) {}
+Buffer::Buffer(Ref<BufferCache> cache, char* data, size_t size, BufferKind kind, int fixed_index,
+               Pages pages)
+    : cache_(std::move(cache)),
+      data_(data),
+      size_(size),
+      kind_(kind),
+      pages_(pages),
+      fixed_index_(fixed_index) {}
 
 Buffer::~Buffer() { cache_->give_back(*this); }
 
@@ -37,29 +43,37 @@ void BufferCache::detach() {
   stats_.cached_bytes = 0;
 }
 
-Ref<Buffer> BufferCache::allocate(size_t size, BufferKind kind) {
+// Somebody's own resource gets everything; else huge pages come from the arena.
+std::pmr::memory_resource& BufferCache::resource(Pages pages) {
+  bool arena = pages == Pages::kHuge && memory_ == std::pmr::new_delete_resource();
+  return arena ? huge_pages_ : *memory_;
+}
+
+Ref<Buffer> BufferCache::allocate(size_t size, BufferKind kind, Pages pages) {
   size = (size + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment;
   stats_.live_bytes += size;
+  Ref<BufferCache> self(this);
   if (kind == BufferKind::kMirrored) {
     char* data = map_mirrored(size);
     if (data != nullptr) {
       ++stats_.allocated;
-      return Ref<Buffer>(new Buffer(Ref<BufferCache>(this), data, size, kind, Buffer::kNotFixed));
+      return Ref<Buffer>(new Buffer(self, data, size, kind, Buffer::kNotFixed, Pages::kOrdinary));
     }
     kind = BufferKind::kHeap;
   }
   // The newest first: its lines are the likeliest to be in the processor's cache. A fixed one
   // serves as a heap one.
-  auto match = std::find_if(free_.rbegin(), free_.rend(),
-                            [size](const Memory& m) { return m.size == size; });
-  Memory memory = {nullptr, size, Buffer::kNotFixed};
+  auto match = std::find_if(free_.rbegin(), free_.rend(), [size, pages](const Memory& m) {
+    return m.size == size && m.pages == pages;
+  });
+  Memory memory = {nullptr, size, Buffer::kNotFixed, pages};
   if (match != free_.rend()) {
     memory = *match;
     free_.erase(std::next(match).base());
     stats_.cached_bytes -= size;
     ++stats_.reused;
   } else {
-    memory.data = static_cast<char*>(memory_->allocate(size, Buffer::kAlignment));
+    memory.data = static_cast<char*>(resource(pages).allocate(size, Buffer::kAlignment));
     ++stats_.allocated;
   }
   if (kind == BufferKind::kFixed && memory.fixed_index == Buffer::kNotFixed) {
@@ -67,8 +81,7 @@ Ref<Buffer> BufferCache::allocate(size_t size, BufferKind kind) {
   }
   BufferKind made =
       memory.fixed_index == Buffer::kNotFixed ? BufferKind::kHeap : BufferKind::kFixed;
-  return Ref<Buffer>(
-      new Buffer(Ref<BufferCache>(this), memory.data, size, made, memory.fixed_index));
+  return Ref<Buffer>(new Buffer(self, memory.data, size, made, memory.fixed_index, pages));
 }
 
 void BufferCache::give_back(Buffer& buffer) {
@@ -79,7 +92,7 @@ void BufferCache::give_back(Buffer& buffer) {
     ++stats_.freed;
     return;
   }
-  Memory memory = {buffer.data_, buffer.size_, buffer.fixed_index_};
+  Memory memory = {buffer.data_, buffer.size_, buffer.fixed_index_, buffer.pages_};
   bool ring_gone = ring_ == nullptr;
   if (ring_gone || stats_.cached_bytes + buffer.size_ > cache_bytes_) {
     free_memory(memory);
@@ -94,7 +107,7 @@ void BufferCache::free_memory(const Memory& memory) {
     update_slot(memory.fixed_index, nullptr, 0);
     free_slots_.push_back(memory.fixed_index);
   }
-  memory_->deallocate(memory.data, memory.size, Buffer::kAlignment);
+  resource(memory.pages).deallocate(memory.data, memory.size, Buffer::kAlignment);
   ++stats_.freed;
 }
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "uring/buffer.h"
+#include "uring/huge_page_arena.h"
 #include "uring/ref.h"
 
 struct io_uring;
@@ -46,7 +47,7 @@ class BufferCache final : public RefCounted<BufferCache> {
 
   // A buffer of `size` bytes, rounded up to whole pages. Contents unspecified. Kinds that cannot be
   // had here become kHeap. Out of memory ends the process, as operator new does without exceptions.
-  Ref<Buffer> allocate(size_t size, BufferKind kind);
+  Ref<Buffer> allocate(size_t size, BufferKind kind, Pages pages = Pages::kOrdinary);
 
   const BufferCacheStats& stats() const { return stats_; }
 
@@ -57,14 +58,17 @@ class BufferCache final : public RefCounted<BufferCache> {
     char* data;
     size_t size;
     int fixed_index;
+    Pages pages;
   };
 
   void give_back(Buffer& buffer);
   void free_memory(const Memory& memory);
+  std::pmr::memory_resource& resource(Pages pages);
   int register_memory(char* data, size_t size);
   bool update_slot(int index, char* data, size_t size);
 
   std::pmr::memory_resource* memory_;
+  HugePageArena huge_pages_;
   size_t cache_bytes_;
   Kernel* kernel_ = nullptr;
   io_uring* ring_ = nullptr;

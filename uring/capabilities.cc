@@ -1,5 +1,8 @@
 #include "uring/capabilities.h"
 
+#include <sched.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -113,6 +116,38 @@ bool register_sparse_buffer_table(Kernel& kernel, io_uring& ring) {
   return kernel.register_with(ring, IORING_REGISTER_BUFFERS2, &table, sizeof table) >= 0;
 }
 
+// A processor for a polling thread: not the one that we run on, for there each would wait for the
+// other. None: -1.
+int another_processor() {
+  int here = sched_getcpu();
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+  if (here < 0 || online < 2) return -1;
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (cpu != here && CPU_ISSET(cpu, &allowed)) return cpu;
+    }
+  }
+  return static_cast<int>((here + 1) % online);  // we are pinned, the kernel's thread need not be
+}
+
+// Left to itself the kernel's thread may share our processor.
+int set_up_polling(Kernel& kernel, unsigned entries, io_uring_params& params, io_uring& ring) {
+  params.sq_thread_idle = kPollingIdleMilliseconds;
+  int processor = another_processor();
+  if (processor >= 0) {
+    io_uring_params pinned = params;
+    pinned.flags |= IORING_SETUP_SQ_AFF;
+    pinned.sq_thread_cpu = static_cast<unsigned>(processor);
+    int result = kernel.set_up(entries, pinned, ring);
+    if (result != -EINVAL) {
+      params = pinned;
+      return result;
+    }
+  }
+  return kernel.set_up(entries, params, ring);
+}
+
 bool fixed_buffers_wanted(const RingOptions& options) {
   const char* setting = std::getenv("URING_FIXED_BUFFERS");
   return options.fixed_buffers && (setting == nullptr || std::strcmp(setting, "0") != 0);
@@ -157,8 +192,8 @@ absl::StatusOr<Capabilities> set_up_ring(Kernel& kernel, const RingOptions& opti
       std::memset(&params, 0, sizeof params);
       params.flags = setup_flags(rung);
       params.cq_entries = completions;
-      params.sq_thread_idle = kPollingIdleMilliseconds;
-      error = -kernel.set_up(entries, params, ring);
+      error = -(rung == SetupRung::kPolling ? set_up_polling(kernel, entries, params, ring)
+                                            : kernel.set_up(entries, params, ring));
       if (error == 0) {
         Capabilities found;
         found.setup = rung;
