@@ -18,8 +18,16 @@ int LinuxKernel::set_up(unsigned entries, io_uring_params& params, io_uring& rin
   }
   ring = fresh;
   // Saves the descriptor look-up in each system call (Linux 5.18); without it everything works the
-  // same.
-  static_cast<void>(io_uring_register_ring_fd(&ring));
+  // same. Not by liburing's own function for it, because io_uring_queue_exit undoes that on
+  // whatever thread it runs, and there the number may be another ring's.
+  io_uring_rsrc_update update;
+  std::memset(&update, 0, sizeof update);
+  update.offset = ~0U;
+  update.data = static_cast<__u64>(ring.ring_fd);
+  auto descriptor = static_cast<unsigned>(ring.ring_fd);
+  if (io_uring_register(descriptor, IORING_REGISTER_RING_FDS, &update, 1) == 1) {
+    ring.enter_ring_fd = static_cast<int>(update.offset);
+  }
   return 0;
 }
 
@@ -43,7 +51,15 @@ int LinuxKernel::register_with(io_uring& ring, unsigned opcode, const void* argu
   return io_uring_register(static_cast<unsigned>(ring.ring_fd), opcode, argument, count);
 }
 
-void LinuxKernel::tear_down(io_uring& ring) { io_uring_queue_exit(&ring); }
+void LinuxKernel::tear_down(io_uring& ring) {
+  if (ring.enter_ring_fd != ring.ring_fd) {
+    io_uring_rsrc_update update;
+    std::memset(&update, 0, sizeof update);
+    update.offset = static_cast<unsigned>(ring.enter_ring_fd);
+    io_uring_register(static_cast<unsigned>(ring.ring_fd), IORING_UNREGISTER_RING_FDS, &update, 1);
+  }
+  io_uring_queue_exit(&ring);
+}
 
 TimePoint LinuxKernel::now() const { return std::chrono::steady_clock::now(); }
 

@@ -376,6 +376,8 @@ bool RingCore::close() {
   if (alive) drain();
   if (stats_.in_flight > 0) report_leak("before the kernel was done");
   buffers_->detach();
+  // The number that it was registered under is its own thread's; here it may mean another ring.
+  if (!owner_.is_current()) ring_.enter_ring_fd = ring_.ring_fd;
   kernel_.tear_down(ring_);
   deliver_refused();
   closed_ = true;
