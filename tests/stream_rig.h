@@ -1,0 +1,205 @@
+// tests/stream_rig.h
+//
+// A Reader over a source of each kind, and a writer that feeds it by script.
+//
+// Nothing here waits for time: bytes come when the test says so, and the clock stands still until
+// it is moved.
+
+#ifndef TESTS_STREAM_RIG_H_
+#define TESTS_STREAM_RIG_H_
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "bufio/descriptor.h"
+#include "bufio/reader.h"
+#include "bufio/source.h"
+#include "gtest/gtest.h"
+#include "uring/linux_kernel.h"
+#include "uring/ring.h"
+#include "uring/sleep.h"
+#include "uring/task.h"
+
+namespace bufio::testing {
+
+// The real kernel with a clock that the test moves.
+class ClockKernel : public uring::LinuxKernel {
+ public:
+  uring::TimePoint now() const override { return now_; }
+  void advance(std::chrono::nanoseconds by) { now_ += by; }
+
+ private:
+  uring::TimePoint now_ = uring::TimePoint(std::chrono::hours(1));
+};
+
+// Told nothing of a task's end.
+class Unobserved final : public uring::TaskObserver {
+  std::coroutine_handle<> task_ended() noexcept override { return std::noop_coroutine(); }
+};
+
+enum class SourceKind { kPipe, kSocket, kFile, kOffload, kCustom, kMirroredPipe, kMirroredFile };
+
+inline constexpr SourceKind kAllSources[] = {
+    SourceKind::kPipe,   SourceKind::kSocket,       SourceKind::kFile,        SourceKind::kOffload,
+    SourceKind::kCustom, SourceKind::kMirroredPipe, SourceKind::kMirroredFile};
+
+inline std::string source_name(SourceKind kind) {
+  constexpr const char* kNames[] = {"Pipe",   "Socket",       "File",        "Offload",
+                                    "Custom", "MirroredPipe", "MirroredFile"};
+  return kNames[static_cast<int>(kind)];
+}
+
+inline bool is_file(SourceKind kind) {
+  return kind == SourceKind::kFile || kind == SourceKind::kOffload ||
+         kind == SourceKind::kMirroredFile;
+}
+
+// A Source that waits in two ways: for a Reader of its own, and for its next turn.
+class SlowSource final : public Source {
+ public:
+  SlowSource(uring::Ring& ring, Reader inner) : ring_(ring), inner_(std::move(inner)) {}
+
+  uring::Task<absl::StatusOr<size_t>> read(std::span<char> into) override {
+    absl::StatusOr<std::string_view> view = co_await inner_.fill_buf();
+    if (!view.ok()) co_return view.status();
+    std::string bytes(view->substr(0, into.size()));
+    inner_.consume(bytes.size());
+    co_await uring::yield(ring_);
+    std::copy(bytes.begin(), bytes.end(), into.begin());
+    co_return bytes.size();
+  }
+
+ private:
+  uring::Ring& ring_;
+  Reader inner_;
+};
+
+inline int file_with(std::string_view text) {
+  int fd = memfd_create("text", 0);
+  if (fd < 0 || write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      lseek(fd, 0, SEEK_SET) != 0) {
+    std::abort();
+  }
+  return fd;
+}
+
+class StreamRig {
+ public:
+  // `pieces`: how many bytes each feed() writes; the last one is used again and again.
+  StreamRig(uring::Ring& ring, SourceKind kind, std::string text, std::vector<size_t> pieces,
+            ReaderOptions options = {})
+      : ring_(ring), kind_(kind), text_(std::move(text)), pieces_(std::move(pieces)) {
+    options.pipe_size = 0;
+    if (kind == SourceKind::kOffload) options.offload = true;
+    if (kind == SourceKind::kMirroredPipe || kind == SourceKind::kMirroredFile)
+      options.buffers = BufferKind::kMirrored;
+    int ends[2];
+    if (is_file(kind)) {
+      fd_ = file_with(text_);
+      fed_ = text_.size();
+    } else if (kind == SourceKind::kSocket) {
+      if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) std::abort();
+      fd_ = ends[0];
+      writer_ = ends[1];
+    } else {
+      if (pipe(ends) != 0) std::abort();
+      fd_ = ends[0];
+      writer_ = ends[1];
+    }
+    if (writer_ >= 0) fcntl(writer_, F_SETFL, O_NONBLOCK);
+    Reader reader = adopt_fd(ring, fd_, options);
+    if (kind == SourceKind::kCustom) {
+      reader = read_source(ring, std::make_unique<SlowSource>(ring, std::move(reader)), options);
+    }
+    reader_.emplace(std::move(reader));
+  }
+  StreamRig(const StreamRig&) = delete;
+  StreamRig& operator=(const StreamRig&) = delete;
+  ~StreamRig() {
+    lines.reset();
+    reader_.reset();
+    if (writer_ >= 0) ::close(writer_);
+  }
+
+  uring::Ring& ring() { return ring_; }
+  uring::RingCore& core() { return ring_.core(); }
+  Reader& reader() { return *reader_; }
+  const std::string& text() const { return text_; }
+  SourceKind kind() const { return kind_; }
+
+  // Writes the next piece; the writer leaves behind the last one.
+  void feed() {
+    if (writer_ < 0) return;
+    if (fed_ == text_.size()) {
+      ::close(std::exchange(writer_, -1));
+      return;
+    }
+    size_t piece = pieces_[std::min(next_piece_++, pieces_.size() - 1)];
+    piece = std::min({std::max<size_t>(piece, 1), text_.size() - fed_, size_t{32} << 10});
+    ssize_t written = write(writer_, text_.data() + fed_, piece);
+    // A socket that is full takes it another time.
+    if (written < 0 && errno != EAGAIN) std::abort();
+    fed_ += static_cast<size_t>(std::max<ssize_t>(written, 0));
+  }
+
+  // The Reader moves to another place in memory.
+  void move_reader() {
+    Reader elsewhere = std::move(*reader_);
+    reader_.emplace(std::move(elsewhere));
+  }
+
+  // Lets go of everything and turns the loop until the kernel has done so too. True if nothing is
+  // left behind: no request, no descriptor.
+  [[nodiscard]] bool dismantle() {
+    lines.reset();
+    reader_.reset();
+    uring::RingStats stats = ring_.stats();
+    while (stats.in_flight > 0 || stats.waiting_for_entry > 0 || core().anything_ready()) {
+      core().turn();
+      stats = ring_.stats();
+    }
+    EXPECT_EQ(stats.submitted, stats.terminal);
+    EXPECT_EQ(stats.orphans, 0u);
+    EXPECT_EQ(stats.faults, 0u);
+    EXPECT_EQ(stats.stale_completions, 0u);
+    EXPECT_EQ(ring_.buffer_stats().live_bytes, 0u);
+    bool closed = fcntl(fd_, F_GETFD) == -1 && errno == EBADF;
+    EXPECT_TRUE(closed) << "the descriptor is still open";
+    return closed && stats.submitted == stats.terminal;
+  }
+
+  // What was consumed, in order; tokens as they were handed out.
+  std::string consumed;
+  std::vector<std::string> tokens;
+  std::unique_ptr<Lines> lines;
+
+ private:
+  uring::Ring& ring_;
+  SourceKind kind_;
+  std::string text_;
+  std::vector<size_t> pieces_;
+  size_t next_piece_ = 0;
+  size_t fed_ = 0;
+  int fd_ = -1;
+  int writer_ = -1;
+  std::optional<Reader> reader_;
+};
+
+}  // namespace bufio::testing
+
+#endif  // TESTS_STREAM_RIG_H_
