@@ -206,12 +206,14 @@ absl::StatusOr<Capabilities> set_up_ring(Kernel& kernel, const RingOptions& opti
                               register_sparse_buffer_table(kernel, ring);
         return found;
       }
-      if (error != ENOMEM || entries <= kSmallestRing) break;
+      if (error != ENOMEM) break;
       if (completions > 2 * entries) {
-        completions /= 2;
-      } else {
-        entries /= 2;
+        completions = std::max(completions / 2, 2 * entries);
+      } else if (entries > kSmallestRing) {
+        entries = std::max(entries / 2, kSmallestRing);
         completions = 2 * entries;
+      } else {
+        break;
       }
     }
     if (error != EINVAL) break;

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -15,6 +16,9 @@ namespace {
 // after so many times.
 constexpr uint32_t kMaxUnready = 1000;
 
+// The kernel reads no more than 2 GiB at once, and an entry has 32 bits for the length.
+constexpr size_t kMaxLength = size_t{1} << 30;
+
 }  // namespace
 
 ReadOperation::ReadOperation(Ref<RingCore> ring, Ref<Descriptor> descriptor, ReadKind kind,
@@ -26,8 +30,8 @@ ReadOperation::ReadOperation(Ref<RingCore> ring, Ref<Descriptor> descriptor, Rea
 
 void ReadOperation::read(Target target, bool offload, bool expect_inline) {
   URING_CHECK(idle(), "a read was started while another one is in flight");
-  URING_CHECK(target.length > 0 && target.offset + target.length <=
-                                       target.buffer->size() * (target.buffer->mirrored() ? 2 : 1),
+  size_t room = target.buffer->size() * (target.buffer->mirrored() ? 2 : 1);
+  URING_CHECK(target.length > 0 && target.length <= room && target.offset <= room - target.length,
               "a read's target is not within its buffer");
   target_ = std::move(target);
   offload_ = offload;
@@ -40,7 +44,7 @@ void ReadOperation::send_read() {
   polling_ = false;
   io_uring_sqe* entry = &sqe();
   char* data = target_.buffer->data() + target_.offset;
-  auto length = static_cast<unsigned>(target_.length);
+  auto length = static_cast<unsigned>(std::min(target_.length, kMaxLength));
   int fd = descriptor_->fd();
   // An offset of -1 is the descriptor's own position (IORING_FEAT_RW_CUR_POS); the only one that
   // sockets and pipes take.
@@ -77,6 +81,9 @@ void ReadOperation::completed(int32_t result, uint32_t /*flags*/, bool /*termina
     if (observer_ != nullptr) observer_->read_completed(*this);
     return;
   }
+  // Sent again it would be a request that nobody asked to cancel.
+  bool nothing_read = result == -EAGAIN || (polling_ && result >= 0);
+  if (cancel_requested() && nothing_read) result = -ECANCELED;
   if (result == -EINTR && !cancel_requested()) return polling_ ? send_poll() : send_read();
   if (polling_ && result >= 0) return send_read();
   if (result == -EAGAIN && ++unready_ < kMaxUnready) return send_poll();
