@@ -130,6 +130,8 @@ void Window::append(const Ref<Buffer>& buffer, size_t offset, size_t length, Buf
   touch();
   char* at = buffer->data() + offset;
   size_t tail = available();
+  // A read that is taken in parts, because of the limit: the rest was out of bounds until now.
+  uring::unpoison(at, length + kPadding);
   if (buffer.get() == buffer_.get() && at == limit_) {
     limit_ += length;
   } else if (tail == 0) {
