@@ -18,6 +18,7 @@
 #include "bufio/reader.h"
 #include "bufio/scan.h"
 #include "gtest/gtest.h"
+#include "tests/guard_memory.h"
 #include "tests/stream_rig.h"
 #include "uring/ring.h"
 #include "uring/sleep.h"
@@ -925,22 +926,36 @@ class Program {
 };
 
 // BUFIO_TEST_SEED=n repeats one program, BUFIO_TEST_PROGRAMS=n runs as many.
-TEST(RandomProgram, AgreesWithTheText) {
+void run_programs(size_t programs, uring::RingOptions options) {
   const char* given = std::getenv("BUFIO_TEST_SEED");
   const char* many = std::getenv("BUFIO_TEST_PROGRAMS");
   auto first = given != nullptr ? static_cast<uint32_t>(std::strtoul(given, nullptr, 10))
                                 : std::random_device()();
-  size_t programs = given != nullptr ? 1 : 4000;
+  if (given != nullptr) programs = 1;
   if (many != nullptr) programs = std::strtoul(many, nullptr, 10);
   std::cout << "seeds from " << first << ", " << programs << " programs" << std::endl;
   UnrulyKernel kernel;
-  absl::StatusOr<uring::Ring> ring = uring::Ring::create({.entries = 16, .kernel = &kernel});
+  options.entries = 16;
+  options.kernel = &kernel;
+  absl::StatusOr<uring::Ring> ring = uring::Ring::create(options);
   ASSERT_TRUE(ring.ok()) << ring.status();
   for (size_t i = 0; i < programs; ++i) {
     uint32_t seed = first + static_cast<uint32_t>(i);
     std::string wrong = Program(*ring, kernel, seed).run();
     ASSERT_EQ(wrong, "") << "BUFIO_TEST_SEED=" << seed;
   }
+}
+
+TEST(RandomProgram, AgreesWithTheText) { run_programs(3000, {}); }
+
+TEST(RandomProgram, WritesToNoMemoryThatIsGone) {
+  uring::testing::GuardMemory memory;
+  uring::RingOptions options;
+  options.fixed_buffers = false;
+  options.buffer_cache_bytes = 0;
+  options.buffer_memory = &memory;
+  run_programs(500, options);
+  EXPECT_EQ(memory.retired(), memory.allocated());
 }
 
 }  // namespace

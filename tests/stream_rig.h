@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
@@ -121,6 +122,7 @@ class StreamRig {
       fd_ = ends[0];
       writer_ = ends[1];
     }
+    std::signal(SIGPIPE, SIG_IGN);
     if (writer_ >= 0) fcntl(writer_, F_SETFL, O_NONBLOCK);
     Reader reader = adopt_fd(ring, fd_, options);
     if (kind == SourceKind::kCustom) {
@@ -152,8 +154,8 @@ class StreamRig {
     size_t piece = pieces_[std::min(next_piece_++, pieces_.size() - 1)];
     piece = std::min({std::max<size_t>(piece, 1), text_.size() - fed_, size_t{32} << 10});
     ssize_t written = write(writer_, text_.data() + fed_, piece);
-    // A socket that is full takes it another time.
-    if (written < 0 && errno != EAGAIN) std::abort();
+    // A socket that is full takes it another time; nobody may be there to read any more.
+    if (written < 0 && errno != EAGAIN && errno != EPIPE) std::abort();
     fed_ += static_cast<size_t>(std::max<ssize_t>(written, 0));
   }
 
@@ -161,6 +163,12 @@ class StreamRig {
   void move_reader() {
     Reader elsewhere = std::move(*reader_);
     reader_.emplace(std::move(elsewhere));
+  }
+
+  // The Reader dies; nobody waits for anything.
+  void abandon_reader() {
+    lines.reset();
+    reader_.reset();
   }
 
   // Lets go of everything and turns the loop until the kernel has done so too. True if nothing is
