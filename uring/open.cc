@@ -59,6 +59,9 @@ class OpenOperation final : public Operation {
 OpenAwaiter::OpenAwaiter(Ring& ring, std::string path, int flags, mode_t mode)
     : ring_(&ring.core()), path_(std::move(path)), flags_(flags | O_CLOEXEC), mode_(mode) {}
 
+// Here, where an OpenOperation is known.
+OpenAwaiter::OpenAwaiter(OpenAwaiter&& other) noexcept = default;
+
 OpenAwaiter::~OpenAwaiter() {
   if (operation_) operation_->let_go();
 }

@@ -26,7 +26,7 @@ class OpenOperation;
 class [[nodiscard]] OpenAwaiter {
  public:
   OpenAwaiter(Ring& ring, std::string path, int flags, mode_t mode);
-  OpenAwaiter(OpenAwaiter&& other) noexcept = default;
+  OpenAwaiter(OpenAwaiter&& other) noexcept;
   ~OpenAwaiter();
 
   bool await_ready() const { return false; }
