@@ -252,7 +252,8 @@ void DescriptorSource::read_completed(uring::ReadOperation& operation) {
   read->done = true;
   auto got = static_cast<size_t>(std::max(operation.result(), 0));
   stats_.bytes += got - std::min(got, read->lead);
-  bool waited = read == queue_.begin() && !free();
+  // A call that has its bytes but was not resumed yet does not wait for this read.
+  bool waited = read == queue_.begin() && !free() && !read->ahead;
   bool at_once = ring()->turn_count() - read->sent_in_turn <= 1;
   if (waited && !at_once) ++stats_.stalls;
   read_ahead_.completed(at_once, waited);
@@ -360,7 +361,10 @@ uring::Ref<uring::Descriptor> DescriptorSource::take_descriptor() {
   // Whoever reads on from the descriptor finds what is behind the bytes that we hand out.
   if (positional()) lseek(descriptor_->fd(), static_cast<off_t>(window().end_pos()), SEEK_SET);
   spares_.clear();
-  return descriptor_;
+  // Only the name stays here: the descriptor is closed when its new owner drops it, not later.
+  auto name_plate = uring::make_ref<uring::Descriptor>(-1, uring::Descriptor::Ownership::kBorrowed,
+                                                       descriptor_->name());
+  return std::exchange(descriptor_, std::move(name_plate));
 }
 
 void DescriptorSource::retire() {
