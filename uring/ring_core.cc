@@ -128,7 +128,10 @@ bool RingCore::take_entry(Operation& operation) {
   if (free_slots_.empty() || stats_.in_flight + cancels_due_ >= capabilities_.completion_entries)
     return false;
   io_uring_sqe* entry = io_uring_get_sqe(&ring_);
-  if (entry == nullptr) return false;
+  if (entry == nullptr) {
+    entries_are_short_ = true;
+    return false;
+  }
   uint32_t index = free_slots_.back();
   free_slots_.pop_back();
   Slot& slot = slots_[index];
@@ -148,7 +151,10 @@ bool RingCore::send_cancel(Operation& operation) {
   if (!status_.ok() && !closing_) return false;
   if (stats_.in_flight + cancels_due_ >= capabilities_.completion_entries) return false;
   io_uring_sqe* entry = io_uring_get_sqe(&ring_);
-  if (entry == nullptr) return false;
+  if (entry == nullptr) {
+    entries_are_short_ = true;
+    return false;
+  }
   uint32_t generation = slots_[operation.slot_].generation;
   io_uring_prep_cancel64(entry, user_data(operation.slot_, generation, Answers::kRequest), 0);
   entry->user_data = user_data(operation.slot_, generation, Answers::kCancel);
@@ -158,6 +164,7 @@ bool RingCore::send_cancel(Operation& operation) {
 }
 
 void RingCore::flush_queues() {
+  entries_are_short_ = false;
   while (Operation* operation = cancels_.front()) {
     if (!send_cancel(*operation)) return;
     static_cast<ListNode<CancelTag>&>(*operation).unlink();
@@ -217,12 +224,6 @@ bool RingCore::kernel_has_work() const {
   return (IO_URING_READ_ONCE(*ring_.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
-// Whether something waits for room in the submission queue, which the next system call makes. Then
-// the loop must not sleep: what it would wait for may be what was not sent.
-bool RingCore::entries_are_short() const {
-  return (!cancels_.empty() || !backlog_.empty()) && io_uring_sq_space_left(&ring_) == 0;
-}
-
 void RingCore::wait_or_submit() {
   bool look = std::exchange(look_before_sleep_, false);
   std::optional<TimePoint> deadline = timers_.next_deadline();
@@ -234,7 +235,7 @@ void RingCore::wait_or_submit() {
     return;
   }
   unsigned to_submit = publish_entries();
-  bool sleep = ready_.empty() && refused_.empty() && !look && !entries_are_short() &&
+  bool sleep = ready_.empty() && refused_.empty() && !look && !entries_are_short_ &&
                io_uring_cq_ready(&ring_) == 0;
   if (!sleep) {
     if (to_submit > 0 || kernel_has_work()) enter(to_submit, 0, nullptr);
@@ -395,7 +396,7 @@ void RingCore::drain() {
     if (left.count() <= 0) return;
     __kernel_timespec timeout = to_timespec(left);
     unsigned to_submit = publish_entries();
-    enter(to_submit, entries_are_short() ? 0 : 1, &timeout);
+    enter(to_submit, entries_are_short_ ? 0 : 1, &timeout);
     reap();
   }
 }

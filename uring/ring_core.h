@@ -113,7 +113,6 @@ class RingCore final : public RefCounted<RingCore> {
   void flush_queues();
   unsigned publish_entries();
   bool kernel_has_work() const;
-  bool entries_are_short() const;
   void wait_or_submit();
   void enter(unsigned to_submit, unsigned min_complete, const __kernel_timespec* timeout);
   void enter_failed(int error);
@@ -135,6 +134,10 @@ class RingCore final : public RefCounted<RingCore> {
   bool closed_ = false;
   bool polling_;  // a kernel thread takes the entries, no system call does
   bool look_before_sleep_ = false;
+  // The last flush left something behind for want of room in the submission queue, which the next
+  // system call (or the polling thread) makes. Then the loop must not sleep: what it would wait for
+  // may be what was not sent.
+  bool entries_are_short_ = false;
 
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_slots_;
