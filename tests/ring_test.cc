@@ -411,6 +411,30 @@ TEST_F(SubmissionQueue, LosesNothingHoweverSmall) {
   }
 }
 
+// There the kernel's thread makes the room, in its own time.
+TEST_F(SubmissionQueue, LosesNothingThoughAKernelThreadEmptiesIt) {
+  RingOptions options;
+  options.setup = SetupRung::kPolling;
+  if (const auto found = probe_capabilities(options); !found.ok()) {
+    GTEST_SKIP() << found.status();
+  }
+  options.entries = 4;
+  options.completion_entries = 1024;
+  ASSERT_NO_FATAL_FAILURE(make_ring(std::move(options)));
+  const Pipe silent;
+  const Pipe talking;
+  const std::vector<Ref<Request>> pending = requests(100);
+  for (const Ref<Request>& one : pending) one->read(silent.reader()).start();
+  const Ref<Request> last = request();
+  last->read(talking.reader()).start();
+  ASSERT_TRUE(talking.write("hello"));
+  constexpr int kManyTurns = 10000000;  // it may spin until there is room
+  ASSERT_TRUE(turn_until(ring(), [&] { return last->idle(); }, kManyTurns));
+  EXPECT_EQ(last->text(), "hello");
+  for (const Ref<Request>& one : pending) one->cancel();
+  ASSERT_TRUE(turn_until(ring(), [&] { return each_completed_once(pending); }, kManyTurns));
+}
+
 TEST_F(SubmissionQueue, QueuedRequestIsCancelledWithoutTheKernel) {
   ASSERT_NO_FATAL_FAILURE(make_small_ring(1, 2));
   const Pipe silent;
