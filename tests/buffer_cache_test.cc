@@ -56,7 +56,7 @@ class CountingMemory final : public std::pmr::memory_resource {
 
 class BufferCacheTest : public ::testing::Test {
  protected:
-  void make_ring(RingOptions options = {}) {
+  void make_ring(RingOptions options = testing::modest_options()) {
     options.kernel = &kernel_;
     options.buffer_memory = &memory_;
     absl::StatusOr<Ring> made = Ring::create(std::move(options));

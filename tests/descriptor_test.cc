@@ -112,7 +112,7 @@ TEST(OwnedFd, ClosesUnlessGivenAway) {
 class DescriptorInFlight : public ::testing::Test {
  protected:
   void SetUp() override {
-    RingOptions options;
+    RingOptions options = testing::modest_options();
     options.kernel = &kernel_;
     options.on_leak = [](std::string_view) {};  // that of a Ring that failed
     absl::StatusOr<Ring> made = Ring::create(std::move(options));

@@ -24,7 +24,7 @@ using testing::turn_until;
 class GraveyardTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    RingOptions options;
+    RingOptions options = testing::modest_options();
     options.kernel = &kernel_;
     absl::StatusOr<Ring> made = Ring::create(std::move(options));
     ASSERT_TRUE(made.ok()) << made.status();

@@ -47,7 +47,7 @@ using testing::turn_until;
 class Destruction : public ::testing::Test {
  protected:
   RingOptions options() {
-    RingOptions options;
+    RingOptions options = testing::modest_options();
     options.kernel = &kernel_;
     options.on_leak = [this](std::string_view report) { leaks_ += report; };
     return options;
@@ -255,8 +255,12 @@ TEST_P(DestructionOfRung, OnAnotherThreadLeavesThatThreadsRingAlone) {
     std::vector<Ring> own;
     for (int i = 0; i < kRings; ++i) {
       RingOptions same;
+      same.entries = 8;
+      same.completion_entries = 16;
       same.setup = GetParam();
-      own.push_back(Ring::create(std::move(same)).value());
+      absl::StatusOr<Ring> made = Ring::create(std::move(same));
+      after.Update(made.status());
+      if (made.ok()) own.push_back(*std::move(made));
     }
     destroy_ring();
     for (Ring& one : own) {

@@ -1,12 +1,12 @@
 #include "uring/ring.h"
 
-#include <fcntl.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/time.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <cstring>
 #include <optional>
 #include <random>
 #include <set>
@@ -39,7 +39,7 @@ using testing::turn_until;
 // A Ring over a FaultKernel. Nothing may wait for ever, fault, or be in flight uncounted.
 class RingTest : public ::testing::Test {
  protected:
-  void make_ring(RingOptions options = {}) {
+  void make_ring(RingOptions options = testing::modest_options()) {
     options.kernel = &kernel_;
     if (!options.on_leak) {
       options.on_leak = [this](std::string_view report) { leaks_ += report; };
@@ -530,6 +530,30 @@ TEST_F(Transient, FailuresWithCompletionsInBetweenAreAbsorbedForEver) {
   EXPECT_GT(ring().stats().submit_errors, 4000u);
 }
 
+volatile sig_atomic_t signals_seen = 0;
+
+// The wait of io_uring_enter ends with EINTR even where SA_RESTART is set.
+TEST_F(RingTest, RealSignalsAreAbsorbed) {
+  ASSERT_NO_FATAL_FAILURE(make_ring());
+  struct sigaction count;
+  std::memset(&count, 0, sizeof count);
+  count.sa_handler = [](int) { signals_seen = signals_seen + 1; };
+  count.sa_flags = SA_RESTART;
+  struct sigaction old;
+  ASSERT_EQ(sigaction(SIGALRM, &count, &old), 0);
+  const itimerval often = {{0, 300}, {0, 300}};
+  ASSERT_EQ(setitimer(ITIMER_REAL, &often, nullptr), 0);
+  const TimePoint started = Clock::now();
+  block_on(ring(), sleep_for(ring(), milliseconds(20)));
+  const auto lasted = Clock::now() - started;
+  const itimerval never = {};
+  ASSERT_EQ(setitimer(ITIMER_REAL, &never, nullptr), 0);
+  ASSERT_EQ(sigaction(SIGALRM, &old, nullptr), 0);
+  EXPECT_GE(lasted, milliseconds(20));
+  EXPECT_GT(signals_seen, 0);
+  EXPECT_TRUE(ring().core().status().ok());
+}
+
 TEST_F(RingTest, EntriesThatWereNotTakenAreSubmittedExactlyOnce) {
   for (const unsigned most : {1U, 3U, 0U}) {
     SCOPED_TRACE(most);
@@ -593,7 +617,7 @@ TEST_P(Persistent, FailureOfEnterTellsTheWaitersKeepsTheMemoryAndReportsTheLeak)
 }
 
 TEST_P(Persistent, FailureOfEnterWhileTheRingIsDestroyedReportsTheLeakAndReturns) {
-  RingOptions options;
+  RingOptions options = testing::modest_options();
   options.drain_timeout = std::chrono::seconds(3);
   ASSERT_NO_FATAL_FAILURE(make_ring(std::move(options)));
   const Pipe silent;

@@ -40,6 +40,14 @@ bool turn_until(Ring& ring, Done done, int limit = 1000) {
   return true;
 }
 
+// A Ring's memory counts against RLIMIT_MEMLOCK until some time after its end, so tests, which make
+// many, make small ones.
+inline RingOptions modest_options() {
+  RingOptions options;
+  options.completion_entries = 2048;
+  return options;
+}
+
 // Both ends are closed in the end, unless they were given away.
 class Pipe {
  public:
