@@ -135,7 +135,7 @@ class EveryOrder : public ::testing::TestWithParam<SourceKind> {
     // too.
     bool mirrored =
         GetParam() == SourceKind::kMirroredPipe || GetParam() == SourceKind::kMirroredFile;
-    if (!mirrored) EXPECT_GT(memory_.allocated(), 0u);
+    EXPECT_TRUE(mirrored || memory_.allocated() > 0);
     EXPECT_EQ(memory_.retired(), memory_.allocated()) << "a buffer was not given back";
     EXPECT_EQ(leaks_, "");
   }
@@ -182,13 +182,13 @@ class EveryOrder : public ::testing::TestWithParam<SourceKind> {
 };
 
 INSTANTIATE_TEST_SUITE_P(All, EveryOrder, ::testing::ValuesIn(kAllSources),
-                         [](const auto& info) { return source_name(info.param); });
+                         [](const auto& each) { return source_name(each.param); });
 
 class EveryFile : public EveryOrder {};
 INSTANTIATE_TEST_SUITE_P(All, EveryFile,
                          ::testing::Values(SourceKind::kFile, SourceKind::kOffload,
                                            SourceKind::kMirroredFile),
-                         [](const auto& info) { return source_name(info.param); });
+                         [](const auto& each) { return source_name(each.param); });
 
 TEST_P(EveryOrder, ReadersCoroutinesAndRingsDieWithoutAWriteToTheirMemory) {
   for (size_t read_size : {size_t{3}, size_t{64}, size_t{0}}) {

@@ -83,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(All, StaleViewDeathTest,
                          ::testing::Values(SourceKind::kPipe, SourceKind::kSocket,
                                            SourceKind::kFile, SourceKind::kOffload,
                                            SourceKind::kCustom),
-                         [](const auto& info) { return source_name(info.param); });
+                         [](const auto& each) { return source_name(each.param); });
 
 void use_after_next_fill(SourceKind kind) {
   Scene scene(kind);
@@ -153,7 +153,7 @@ TEST_P(StaleViewDeathTest, AViewEndsWithItsPadding) {
 class StaleFileViewDeathTest : public StaleViewDeathTest {};
 INSTANTIATE_TEST_SUITE_P(All, StaleFileViewDeathTest,
                          ::testing::Values(SourceKind::kFile, SourceKind::kOffload),
-                         [](const auto& info) { return source_name(info.param); });
+                         [](const auto& each) { return source_name(each.param); });
 
 TEST_P(StaleFileViewDeathTest, AViewIsOverAfterSeek) {
   EXPECT_DEATH(use_after_seek(GetParam()), kReport);
@@ -165,7 +165,7 @@ TEST_P(StaleFileViewDeathTest, AViewIsOverAfterSeek) {
 class LivingView : public ::testing::TestWithParam<SourceKind> {};
 
 INSTANTIATE_TEST_SUITE_P(All, LivingView, ::testing::ValuesIn(testing::kAllSources),
-                         [](const auto& info) { return source_name(info.param); });
+                         [](const auto& each) { return source_name(each.param); });
 
 void look_at_all(std::string_view view) {
   for (size_t i = 0; i < view.size() + kPadding; ++i) look_at(view.data() + i);
