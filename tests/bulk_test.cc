@@ -119,7 +119,9 @@ TEST_P(BulkTest, CallsGoOnAfterAReadToEndThatWentTooFar) {
   Reader reader = make(bytes, {.max_buffer_size = 64});
   EXPECT_EQ(await(reader.read_to_end(1000)).status().code(), kLimit);
   View view = await(reader.fill_more());  // more than max_buffer_size is buffered
-  if (!view.ok()) EXPECT_EQ(view.status().code(), kLimit);
+  if (!view.ok()) {
+    EXPECT_EQ(view.status().code(), kLimit);
+  }
   std::string into(700, '\0');
   EXPECT_TRUE(await(reader.read_exact(into)).ok());
   EXPECT_TRUE(into == bytes.substr(0, 700));

@@ -38,7 +38,9 @@ std::string read_rest(int fd) {
   char bytes[4096];
   for (;;) {
     ssize_t got = read(fd, bytes, sizeof bytes);
-    if (got < 0) ADD_FAILURE() << "read: " << errno;
+    if (got < 0) {
+      ADD_FAILURE() << "read: " << errno;
+    }
     if (got <= 0) return rest;
     rest.append(bytes, static_cast<size_t>(got));
   }
@@ -62,9 +64,10 @@ TEST_P(CloseReleaseTest, LeftoverAndTheDescriptorAreTheRestOfTheStream) {
     if (!descriptor) continue;  // memory, or a source of one's own: nowhere to read on
     int flags = fcntl(released->fd.get(), F_GETFL);
     fcntl(released->fd.get(), F_SETFL, flags & ~(O_NONBLOCK | O_DIRECT));
-    if (seekable())
+    if (seekable()) {
       EXPECT_EQ(lseek(released->fd.get(), 0, SEEK_CUR),
                 static_cast<off_t>(released->pos + rest.size()));
+    }
     EXPECT_EQ(rest + read_rest(released->fd.get()), bytes.substr(used));
   }
 }
@@ -102,7 +105,9 @@ TEST_F(PipeCloseTest, ReleaseWithAReadInFlightKeepsEveryByte) {
         Reader reader = adopt_fd(ring(), ends.read, {.offload = offload});
         std::string bytes = testing::pattern(20);
         write_all(ends.write, std::string_view(bytes).substr(0, before));
-        if (before > 0) EXPECT_EQ(text(await(reader.require(before))), bytes.substr(0, before));
+        if (before > 0) {
+          EXPECT_EQ(text(await(reader.require(before))), bytes.substr(0, before));
+        }
         {
           Started call(reader.fill_more());
           turn();
@@ -211,7 +216,9 @@ TEST_F(PipeCloseTest, BorrowedDescriptorIsNeverClosed) {
     std::optional<Reader> reader(borrow_fd(ring(), ends_.read));
     write_all(ends_.write, "abc");
     EXPECT_EQ(text(await(reader->fill_buf(3))), "abc");
-    if (way == 1) EXPECT_TRUE(await(reader->close()).ok());
+    if (way == 1) {
+      EXPECT_TRUE(await(reader->close()).ok());
+    }
     if (way == 2) {
       absl::StatusOr<Released> released = await(reader->release());
       ASSERT_TRUE(released.ok());

@@ -60,7 +60,9 @@ uring::Task<Texts> all_lines(Reader& reader, LineOptions options) {
     if (!line.has_value()) break;
     texts.emplace_back(*line);
   }
-  if (!lines.status().ok()) EXPECT_EQ(lines.status().code(), kLimit) << lines.status();
+  if (!lines.status().ok()) {
+    EXPECT_EQ(lines.status().code(), kLimit) << lines.status();
+  }
   co_return texts;
 }
 
@@ -69,7 +71,9 @@ uring::Task<Texts> each_line(Reader& reader, LineOptions options) {
   Texts texts;
   for (;;) {
     absl::StatusOr<Token> line = co_await reader.read_line(options);
-    if (!line.ok()) EXPECT_EQ(line.status().code(), kLimit) << line.status();
+    if (!line.ok()) {
+      EXPECT_EQ(line.status().code(), kLimit) << line.status();
+    }
     if (!line.ok() || !line->has_value()) break;
     texts.emplace_back(**line);
   }

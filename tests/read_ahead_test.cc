@@ -83,7 +83,9 @@ class ReadAheadTest : public RingTest {
  protected:
   Reader open_path(const std::string& path, ReaderOptions options) {
     absl::StatusOr<Reader> reader = await(open(ring(), path, options));
-    if (!reader.ok()) ADD_FAILURE() << reader.status();
+    if (!reader.ok()) {
+      ADD_FAILURE() << reader.status();
+    }
     return *std::move(reader);
   }
 };

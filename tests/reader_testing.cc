@@ -258,8 +258,9 @@ Reader EverySourceTest::make(std::string_view bytes, Sizes sizes) {
     case Kind::kPipe:
     case Kind::kNonblockingPipe: {
       Ends ends = new_pipe();
-      if (source.kind == Kind::kNonblockingPipe)
+      if (source.kind == Kind::kNonblockingPipe) {
         EXPECT_EQ(fcntl(ends.read, F_SETFL, O_NONBLOCK), 0);
+      }
       feed(ends.write);
       return adopt_fd(ring(), ends.read, options);
     }
