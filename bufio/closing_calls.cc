@@ -30,6 +30,7 @@ absl::StatusOr<Released> ReleaseCall::await_resume() {
   released.leftover = std::string(state().window().view());
   released.pos = state().window().pos();
   uring::Ref<uring::Descriptor> descriptor = state().take_descriptor();
+  if (!descriptor && !state().error().ok()) return state().error();
   if (descriptor) released.fd = uring::OwnedFd(std::move(descriptor));
   state().set_closed();
   state().retire();

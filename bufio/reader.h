@@ -159,7 +159,7 @@ class Reader {
   absl::StatusOr<uint64_t> size() { return state().size(); }
 
   // From `deadline` on, a call that would have to wait ends with DeadlineExceeded. Holds until it
-  // is set again.
+  // is set again; a call that waits already keeps the one that it began with.
   void set_deadline(std::chrono::steady_clock::time_point deadline) {
     state().set_deadline(deadline);
   }

@@ -36,7 +36,7 @@ struct RingOptions {
   // Completion entries, 16 bytes each. Half as many requests may be in flight (the other half is
   // for their cancels), so that the completion queue can never overflow; more wait in the Ring
   // until one completes. A server of more idle connections than that needs more.
-  unsigned completion_entries = 16384;
+  unsigned completion_entries = 8192;
 
   // The only rung to try; none: the best that works. The environment variable URING_SETUP
   // (deferred, cooperative, plain or polling) does the same for every Ring of the process that was
