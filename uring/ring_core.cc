@@ -24,8 +24,10 @@ uint64_t user_data(uint32_t slot, uint32_t generation, Answers answers) {
   return uint64_t{generation} << 32 | uint64_t{slot} << 1 | static_cast<uint64_t>(answers);
 }
 
-// Failed system calls in a row without a completion in between, before we believe that they will go
-// on failing.
+// Failed system calls in a row without a completion in between: how many before each is followed by
+// a millisecond of sleep, and how many before we believe that they will go on failing, a second
+// later.
+constexpr unsigned kPatientEnters = 16;
 constexpr unsigned kMaxFruitlessEnters = 1000;
 
 // What could not be drained, for ever. Reachable, so that leak checkers know it for what it is.
@@ -275,7 +277,11 @@ void RingCore::enter_failed(int error) {
   if (error == EINTR || error == ETIME) return;
   ++stats_.submit_errors;
   bool transient = error == EAGAIN || error == EBUSY || error == ENOMEM;
-  if (transient && ++fruitless_enters_ < kMaxFruitlessEnters) return;
+  if (transient && ++fruitless_enters_ < kMaxFruitlessEnters) {
+    if (fruitless_enters_ > kPatientEnters)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return;
+  }
   if (error == EBADR) {
     fail(errno_status(error, "io_uring_enter", "ring (the kernel dropped completions)"));
     return;
