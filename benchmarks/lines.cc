@@ -49,8 +49,10 @@ void add_lines(const Corpus& corpus) {
   add_pass("lines/mmap", input,
            [=, &corpus] { return lines_with_mmap_and_memchr(corpus.fd(), size); });
 
-  // Without a target, to keep the others honest: the same splitter over a mapping, and the
-  // hand-written loop with the copying on the second core.
+  // Without a target, to keep the others honest: an await for every line, the same splitter over a
+  // mapping, and the hand-written loop with the copying on the second core.
+  add_pass("lines/bufio_await_each", input,
+           [=, &corpus] { return parse_file(*ring, corpus.path(), {}, measure_each_line); });
   add_pass("lines/mmap_index", input,
            [=, &corpus] { return read_with_mmap(corpus.fd(), size, LineLengths()); });
   add_pass("lines/raw_uring_offload", input, [=, &corpus] {

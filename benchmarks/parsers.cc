@@ -51,6 +51,19 @@ uring::Task<Tally> measure_lines(bufio::Reader& reader) {
     bufio::Token line = co_await lines.next();
     if (!line.has_value()) break;
     lengths.add(*line);
+    lines.for_each_buffered([&lengths](std::string_view each) { lengths.add(each); });
+  }
+  die_unless_ok(lines.status());
+  co_return lengths.result();
+}
+
+uring::Task<Tally> measure_each_line(bufio::Reader& reader) {
+  LineLengths lengths;
+  bufio::Lines lines = reader.lines();
+  for (;;) {
+    bufio::Token line = co_await lines.next();
+    if (!line.has_value()) break;
+    lengths.add(*line);
   }
   die_unless_ok(lines.status());
   co_return lengths.result();

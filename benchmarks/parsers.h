@@ -17,9 +17,11 @@
 
 namespace bench {
 
-// Both read to the end; an error ends the program.
+// All read to the end; an error ends the program.
 uring::Task<Tally> count_newlines(bufio::Reader& reader);
 uring::Task<Tally> measure_lines(bufio::Reader& reader);
+// The same, awaiting every single line.
+uring::Task<Tally> measure_each_line(bufio::Reader& reader);
 
 // A Ring, or the end of the program.
 uring::Ring make_ring(const uring::RingOptions& options = {});

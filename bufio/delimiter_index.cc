@@ -7,12 +7,15 @@
 
 namespace bufio {
 
-const char* DelimiterIndex::next_slow() {
+const char* DelimiterIndex::next_slow() { return scan() ? take() : nullptr; }
+
+// Scans chunk after chunk until one has a delimiter; false if none has.
+bool DelimiterIndex::scan() {
   while (scanned_ != end_) {
     scan_chunk();
-    if (found_ != 0) return base_ + offsets_[taken_++];
+    if (found_ != 0) return true;
   }
-  return nullptr;
+  return false;
 }
 
 // Replaces the offsets, all of them taken, by those of the next chunk.

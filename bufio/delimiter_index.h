@@ -21,6 +21,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace bufio {
 
@@ -47,6 +48,21 @@ class DelimiterIndex {
     }
     return next_slow();
   }
+
+  // The same one without taking it; take() does, and needs a peek() in front of it that found one.
+  const char* peek() {
+    if (taken_ == found_ && !scan()) [[unlikely]] {
+      return nullptr;
+    }
+    return base_ + offsets_[taken_];
+  }
+  const char* take() { return base_ + offsets_[taken_++]; }
+
+  // Those that are found and not taken, as offsets from base(); empty unless peek() found one.
+  std::span<const uint16_t> found() const { return {offsets_ + taken_, offsets_ + found_}; }
+  const char* base() const { return base_; }
+  // Takes the first `count` of found().
+  void drop(size_t count) { taken_ += static_cast<uint32_t>(count); }
 
   // The range now ends at `new_end`: more bytes arrived at the same address. Never shrinks the
   // range.
@@ -78,6 +94,7 @@ class DelimiterIndex {
   static constexpr size_t kOffsets = 512;
 
   const char* next_slow();
+  bool scan();
   void scan_chunk();
 
   const char* base_;     // what offsets_ count from

@@ -115,43 +115,55 @@ const char* ReadLineCall::find_newline() {
 // window: its bytes may have moved, more may have come, and others may have consumed some.
 const char* Lines::find_newline() {
   const Window& window = state_->window();
-  const char* cursor = window.cursor();
   bool known = limit_ != nullptr && window.jumps() == jumps_ && window.pos() <= limit_pos_;
   if (known) {
     const char* limit = window.limit() - (window.end_pos() - limit_pos_);
     if (limit != limit_) index_.rebase(limit - limit_);
-    if (newline_ != nullptr) newline_ += limit - limit_;
     index_.extend(window.limit());
-    index_.skip_to(cursor);
+    index_.skip_to(window.cursor());
   } else {
-    index_.reset(cursor, window.limit(), '\n');
-    newline_ = nullptr;
+    index_.reset(window.cursor(), window.limit(), '\n');
   }
   limit_ = window.limit();
   limit_pos_ = window.end_pos();
   jumps_ = window.jumps();
   synced_generation_ = window.generation();
-  if (newline_ == nullptr || newline_ < cursor) newline_ = index_.next();
-  return newline_;
+  return index_.peek();
 }
 
-bool Lines::Next::begin() {
-  Lines& lines = *lines_;
-  if (lines.request_.pending()) {
-    lines.status_ = absl::FailedPreconditionError("another next() of these lines waits");
-    lines_ = nullptr;
+// Hands a call over to the slow half; true if it need not suspend.
+bool Lines::begin(const Next& next) {
+  if (waiting_ != nullptr) {
+    status_ = absl::FailedPreconditionError("another next() of these lines waits");
     return true;
   }
-  lines.request_.forget();
-  return lines.request_.begin();
+  waiting_ = &next;
+  generation_ = 0;
+  request_.forget();
+  return request_.begin();
 }
 
-Token Lines::finish() {
+// Takes the slow half's result over; false if there is no line.
+bool Lines::finish() {
+  waiting_ = nullptr;
   absl::StatusOr<Token> line = request_.take();
   status_ = line.ok() ? absl::OkStatus() : std::move(line).status();
-  if (newline_ != nullptr && newline_ < state_->window().cursor()) newline_ = nullptr;
-  generation_ = newline_ == nullptr ? synced_generation_ : 0;
-  return line.ok() ? *line : Token();
+  // What is left to do for the slow half: to take an error back, to drop the rest of a line that
+  // was cut, to learn what the index does not know.
+  bool all_done = line.ok() && !state_->discarding_line() &&
+                  synced_generation_ == state_->window().generation();
+  if (all_done) {
+    index_.skip_to(state_->window().cursor());
+    generation_ = synced_generation_;
+  }
+  if (!line.ok() || !line->has_value()) return false;
+  line_ = **line;
+  return true;
+}
+
+void Lines::Next::detach() {
+  lines_->waiting_ = nullptr;
+  lines_->request_.detach();
 }
 
 }  // namespace bufio

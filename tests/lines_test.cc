@@ -100,17 +100,36 @@ uring::Task<Texts> mixed_lines(Reader& reader, LineOptions options) {
   co_return texts;
 }
 
+// By waiting for one line and taking the others that came with it.
+uring::Task<Texts> batches_of_lines(Reader& reader, LineOptions options) {
+  Texts texts;
+  Lines lines = reader.lines(options);
+  for (;;) {
+    Token line = co_await lines.next();
+    if (!line.has_value()) break;
+    texts.emplace_back(*line);
+    size_t before = texts.size();
+    size_t count =
+        lines.for_each_buffered([&texts](std::string_view each) { texts.emplace_back(each); });
+    EXPECT_EQ(texts.size(), before + count);
+    size_t again = lines.for_each_buffered([](std::string_view) {});
+    EXPECT_EQ(again, 0U);
+  }
+  co_return texts;
+}
+
 class LinesTest : public EverySourceTest {
  protected:
-  // Reads the text in one of the three ways; all of them if no way is named.
+  // Reads the text in one of the four ways; all of them if no way is named.
   void expect_lines(const std::string& text, LineOptions options = {}, int way = -1) {
-    for (int each = 0; each < 3; ++each) {
-      if (way >= 0 && each != way % 3) continue;
+    for (int each = 0; each < 4; ++each) {
+      if (way >= 0 && each != way % 4) continue;
       Reader reader = make(text);
       Texts lines;
       if (each == 0) lines = await(all_lines(reader, options));
       if (each == 1) lines = await(each_line(reader, options));
       if (each == 2) lines = await(mixed_lines(reader, options));
+      if (each == 3) lines = await(batches_of_lines(reader, options));
       EXPECT_EQ(lines, oracle(text, options)) << ::testing::PrintToString(text) << ", way " << each;
     }
   }
@@ -129,6 +148,28 @@ TEST_P(LinesTest, TerminatorsOfEveryKind) {
     expect_lines(text);
     expect_lines(text, {.keep_terminator = true});
   }
+}
+
+TEST_P(LinesTest, LineThatThrowsIsConsumedAndTheOthersAreThere) {
+#if defined(__cpp_exceptions)
+  Reader reader = make("a\nb\nc\nd\n");
+  Lines lines = reader.lines();
+  Token first = await(lines.next());
+  ASSERT_EQ(first, "a");
+  Texts texts;
+  auto stop_at_b = [&texts](std::string_view line) {
+    texts.emplace_back(line);
+    if (line == "b") throw 1;
+  };
+  for (int i = 0; i < 2; ++i) {
+    try {
+      lines.for_each_buffered(stop_at_b);
+    } catch (int) {
+    }
+  }
+  for (const std::string& rest : await(all_lines(reader, {}))) texts.push_back(rest);
+  EXPECT_EQ(texts, (Texts{"b", "c", "d"}));
+#endif
 }
 
 TEST_P(LinesTest, LinesOfEveryLengthAroundReads) {
