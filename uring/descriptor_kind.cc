@@ -6,6 +6,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace uring {
@@ -41,7 +42,9 @@ DescriptorKind describe_descriptor(int fd) {
   if (offset < 0 || made_up_while_read(fd)) return kind;
   kind.read = ReadKind::kPositional;
   kind.offset = static_cast<uint64_t>(offset);
-  if (S_ISREG(status.st_mode)) kind.size = static_cast<uint64_t>(status.st_size);
+  off_t size = S_ISREG(status.st_mode) ? status.st_size : lseek(fd, 0, SEEK_END);
+  if (S_ISBLK(status.st_mode)) lseek(fd, offset, SEEK_SET);
+  kind.size = static_cast<uint64_t>(std::max<off_t>(size, 0));
   kind.direct = (fcntl(fd, F_GETFL) & O_DIRECT) != 0;
   return kind;
 }

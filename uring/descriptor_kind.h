@@ -22,7 +22,7 @@ struct DescriptorKind {
 
 // Regular files and block devices that can seek are positional, except on file systems whose files
 // are made up while they are read (proc, sysfs, tracefs, debugfs), which like to be read in order;
-// sockets are sockets; the rest is a stream. Up to four system calls.
+// sockets are sockets; the rest is a stream. Up to six system calls.
 DescriptorKind describe_descriptor(int fd);
 
 }  // namespace uring
