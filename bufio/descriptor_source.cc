@@ -15,6 +15,8 @@ namespace bufio {
 namespace {
 
 constexpr size_t kSmallRead = size_t{16} << 10;
+constexpr size_t kWorthHugePages = size_t{256} << 10;
+constexpr size_t kSmallestPipeRead = size_t{64} << 10;
 constexpr size_t kDirectRead = size_t{512} << 10;
 constexpr size_t kDirectAlignment = 4096;
 constexpr int kBufferedDepth = 3;
@@ -69,11 +71,19 @@ DescriptorSource::DescriptorSource(uring::Ref<uring::RingCore> ring,
         std::clamp<uint64_t>(std::bit_ceil(expected), smallest, max_read_size_));
     if (kind_.direct) read_size_ = max_read_size_;
   }
-  if (kind_.pipe && options.pipe_size > 0) {
-    int wanted = static_cast<int>(std::min<size_t>(options.pipe_size, 1U << 30));
-    if (fcntl(descriptor_->fd(), F_GETPIPE_SZ) < wanted)
-      fcntl(descriptor_->fd(), F_SETPIPE_SZ, wanted);
-  }
+  if (kind_.pipe) set_up_pipe();
+}
+
+// Reads of a whole pipe make reader and writer take turns; of a quarter of it, they run side by
+// side.
+void DescriptorSource::set_up_pipe() {
+  int fd = descriptor_->fd();
+  int wanted = static_cast<int>(std::min<size_t>(options().pipe_size, 1U << 30));
+  int size = fcntl(fd, F_GETPIPE_SZ);
+  if (size < wanted && fcntl(fd, F_SETPIPE_SZ, wanted) >= 0) size = wanted;
+  if (options().read_size != 0 || size <= 0) return;
+  size_t quarter = std::max(static_cast<size_t>(size) / 4, kSmallestPipeRead);
+  max_read_size_ = std::min(max_read_size_, quarter);
 }
 
 ReaderStats DescriptorSource::stats() const {
@@ -175,6 +185,12 @@ BufferKind DescriptorSource::buffer_kind() const {
   return small ? BufferKind::kHeap : options().buffers;
 }
 
+// Devices want huge pages, and copies of the largest size come some percent faster with them.
+uring::Pages DescriptorSource::buffer_pages() const {
+  bool large = positional() && read_size() == max_read_size_ && max_read_size_ >= kWorthHugePages;
+  return kind_.direct || large ? uring::Pages::kHuge : uring::Pages::kOrdinary;
+}
+
 size_t DescriptorSource::read_size() const { return offload_ ? max_read_size_ : read_size_; }
 
 void DescriptorSource::send(bool ahead) {
@@ -185,7 +201,7 @@ void DescriptorSource::send(bool ahead) {
     target = separate_target(next_position_, wanted);
   } else {
     size_t expected = positional() ? wanted : std::min(last_read_, wanted);
-    target = window().prepare(buffers(), buffer_kind(), wanted, expected);
+    target = window().prepare(buffers(), buffer_kind(), buffer_pages(), wanted, expected);
     wanted = target.length;
   }
   queue_.emplace_back();
@@ -201,8 +217,7 @@ size_t DescriptorSource::lead_of(uint64_t position) const {
 Window::Target DescriptorSource::separate_target(uint64_t position, size_t wanted) {
   size_t length = wanted + lead_of(position);
   if (kind_.direct) length = round_up(length, kDirectAlignment);
-  uring::Pages pages = kind_.direct ? uring::Pages::kHuge : uring::Pages::kOrdinary;
-  return Window::separate(buffers(), buffer_kind(), pages, length);
+  return Window::separate(buffers(), buffer_kind(), buffer_pages(), length);
 }
 
 void DescriptorSource::send_at(Pending& read, uint64_t position, size_t wanted,

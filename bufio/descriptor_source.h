@@ -57,6 +57,7 @@ class DescriptorSource final : public ReaderState, public uring::ReadOperation::
     bool ahead = false;      // sent before anybody needed it
   };
 
+  void set_up_pipe();
   Supply supply() override;
   void take_front();
   void front_failed(int error);
@@ -68,6 +69,7 @@ class DescriptorSource final : public ReaderState, public uring::ReadOperation::
   void drop_reads();
   size_t read_size() const;
   BufferKind buffer_kind() const;
+  uring::Pages buffer_pages() const;
   size_t lead_of(uint64_t position) const;
   Window::Target separate_target(uint64_t position, size_t wanted);
   bool positional() const { return kind_.read == uring::ReadKind::kPositional; }

@@ -78,7 +78,8 @@ class CordSource final : public ReaderState {
 
   Supply supply() override {
     size_t wanted = std::min(kPiece, buffer_limit() - window().available());
-    Window::Target target = window().prepare(buffers(), BufferKind::kHeap, wanted, wanted);
+    Window::Target target =
+        window().prepare(buffers(), BufferKind::kHeap, uring::Pages::kOrdinary, wanted, wanted);
     char* to = target.buffer->data() + target.offset;
     size_t copied = 0;
     for (absl::string_view chunk : rest_.Chunks()) {

@@ -35,8 +35,8 @@ class CustomSource final : public ReaderState, private uring::TaskObserver {
     if (!ending_) ended_task_.reset();
     if (!reading_) {
       size_t wanted = std::min(read_size_, buffer_limit() - window().available());
-      target_ =
-          window().prepare(buffers(), BufferKind::kHeap, wanted, std::min(last_read_, wanted));
+      target_ = window().prepare(buffers(), BufferKind::kHeap, uring::Pages::kOrdinary, wanted,
+                                 std::min(last_read_, wanted));
       reading_ = true;
       task_ =
           source_->read(std::span<char>(target_.buffer->data() + target_.offset, target_.length));

@@ -68,8 +68,8 @@ Window::Target Window::separate(BufferCache& cache, BufferKind kind, uring::Page
   return {cache.allocate(front + length + kPadding, kind, pages), front, length};
 }
 
-Window::Target Window::prepare(BufferCache& cache, BufferKind kind, size_t length,
-                               size_t expected) {
+Window::Target Window::prepare(BufferCache& cache, BufferKind kind, uring::Pages pages,
+                               size_t length, size_t expected) {
   touch();
   if (kind == BufferKind::kMirrored && (!buffer_ || buffer_->mirrored())) {
     Target target = prepare_mirrored(cache, length);
@@ -87,7 +87,7 @@ Window::Target Window::prepare(BufferCache& cache, BufferKind kind, size_t lengt
     bool fits = reusable && !uring::kAddressSanitizer && buffer_->size() >= whole &&
                 buffer_->size() <= 2 * whole;
     if (tail <= front) {
-      relocate(fits ? buffer_ : cache.allocate(whole, kind), front - tail);
+      relocate(fits ? buffer_ : cache.allocate(whole, kind, pages), front - tail);
     } else {
       // A token that outgrew the headroom: twice its size, so that all the moving of a long token
       // is linear.

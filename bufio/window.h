@@ -70,7 +70,8 @@ class Window {
   // which some `expected` will come: behind the limit, if there is room and moving the view would
   // cost more than a target that is not aligned, else where `length` bytes fit. Moves the view.
   // Only while no other read into this window's memory is on its way.
-  Target prepare(uring::BufferCache& cache, uring::BufferKind kind, size_t length, size_t expected);
+  Target prepare(uring::BufferCache& cache, uring::BufferKind kind, uring::Pages pages,
+                 size_t length, size_t expected);
 
   // A target in memory of its own, for a read ahead. Does not touch the view.
   static Target separate(uring::BufferCache& cache, uring::BufferKind kind, uring::Pages pages,
