@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <optional>
 #include <thread>
 #include <utility>
 
@@ -228,12 +227,12 @@ bool RingCore::kernel_has_work() const {
 
 void RingCore::wait_or_submit() {
   bool look = std::exchange(look_before_sleep_, false);
-  std::optional<TimePoint> deadline = timers_.next_deadline();
-  if (deadline == TimePoint::max()) deadline.reset();  // never
+  constexpr TimePoint kNever = TimePoint::max();
+  TimePoint deadline = timers_.next_deadline().value_or(kNever);
   if (!status_.ok()) {
     if (!ready_.empty() || !refused_.empty()) return;
-    URING_CHECK(deadline.has_value(), status_.ToString());
-    std::this_thread::sleep_until(*deadline);
+    URING_CHECK(deadline != kNever, status_.ToString());
+    std::this_thread::sleep_until(deadline);
     return;
   }
   unsigned to_submit = publish_entries();
@@ -243,7 +242,7 @@ void RingCore::wait_or_submit() {
     if (to_submit > 0 || kernel_has_work()) enter(to_submit, 0, nullptr);
     return;
   }
-  if (!deadline.has_value()) {
+  if (deadline == kNever) {
     URING_CHECK(stats_.in_flight + cancels_due_ > 0,
                 "the Ring would sleep for ever: a coroutine waits for something that no request or "
                 "timer will bring");
@@ -251,11 +250,11 @@ void RingCore::wait_or_submit() {
     return;
   }
   TimePoint started = now();
-  if (*deadline <= started) {
+  if (deadline <= started) {
     if (to_submit > 0 || kernel_has_work()) enter(to_submit, 0, nullptr);
     return;
   }
-  __kernel_timespec timeout = to_timespec(*deadline - started);
+  __kernel_timespec timeout = to_timespec(deadline - started);
   enter(to_submit, 1, &timeout);
 }
 
