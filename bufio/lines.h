@@ -224,8 +224,9 @@ inline Lines::Next Lines::next() { return Next(*this); }
   return Token(std::in_place, start, length - static_cast<size_t>(carriage_return));
 }
 
+// Inlined, so that what `use` captures by reference can live in registers.
 template <class Use>
-size_t Lines::for_each_buffered(Use use) {
+[[gnu::always_inline]] inline size_t Lines::for_each_buffered(Use use) {
   const size_t max_length = request_.max_length();
   const bool keep_terminator = request_.keep_terminator();
   size_t count = 0;
