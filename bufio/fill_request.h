@@ -39,7 +39,6 @@ class FillRequest {
   bool begin();
   bool suspend(std::coroutine_handle<> waiting);
   void detach();
-  bool pending() const;
 
  protected:
   // Whether the call can end, given the window and whether the source has ended. Called each time

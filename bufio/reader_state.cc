@@ -9,14 +9,6 @@
 #include "uring/status.h"
 
 namespace bufio {
-namespace {
-
-absl::string_view view(std::string_view text) {
-  return absl::string_view(text.data(), text.size());
-}
-
-}  // namespace
-
 size_t FillRequest::buffer_limit() const { return state_->max_buffer_size(); }
 
 ReaderState::ReaderState(uring::Ref<uring::RingCore> ring, const ReaderOptions& options)
@@ -32,17 +24,17 @@ ReaderState::ReaderState(uring::Ref<uring::RingCore> ring, const ReaderOptions& 
 absl::Status ReaderState::usable() const {
   if (closed_)
     return absl::FailedPreconditionError(
-        absl::StrCat(view(name()), ": the Reader was closed or released"));
+        absl::StrCat(uring::as_absl(name()), ": the Reader was closed or released"));
   return absl::OkStatus();
 }
 
 std::string ReaderState::where() const {
-  return absl::StrCat(view(name()), " at offset ", window_.pos());
+  return absl::StrCat(uring::as_absl(name()), " at offset ", window_.pos());
 }
 
 absl::Status ReaderState::too_long(std::string_view what, size_t limit) const {
   return absl::ResourceExhaustedError(
-      absl::StrCat(where(), ": ", view(what), " exceeds the limit of ", limit, " bytes"));
+      absl::StrCat(where(), ": ", uring::as_absl(what), " exceeds the limit of ", limit, " bytes"));
 }
 
 // --- serving a call ------------------------------------------------------------------------------
@@ -54,7 +46,7 @@ bool ReaderState::begin(FillRequest& request) {
   request.done_ = false;
   if (pending_ != nullptr) {
     request.failure_ = absl::FailedPreconditionError(
-        absl::StrCat(view(name()), ": another call on this Reader waits"));
+        absl::StrCat(uring::as_absl(name()), ": another call on this Reader waits"));
     return true;
   }
   request.failure_ = usable();
@@ -135,8 +127,8 @@ void ReaderState::interrupt() {
 }
 
 void ReaderState::reader_gone() {
-  fail_pending(
-      absl::FailedPreconditionError(absl::StrCat(view(name()), ": the Reader was destroyed")));
+  fail_pending(absl::FailedPreconditionError(
+      absl::StrCat(uring::as_absl(name()), ": the Reader was destroyed")));
   closed_ = true;
   retire();
   window_.clear(window_.pos());

@@ -157,7 +157,6 @@ inline bool FillRequest::begin() { return state_->begin(*this); }
 inline bool FillRequest::suspend(std::coroutine_handle<> waiting) {
   return state_->suspend(*this, waiting);
 }
-inline bool FillRequest::pending() const { return state_->pending_ == this; }
 inline void FillRequest::detach() {
   if (keep_) state_->leave(*this);
 }

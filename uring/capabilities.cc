@@ -84,8 +84,7 @@ absl::Status setup_error(int error) {
   absl::StatusCode code = error == ENOMEM   ? absl::StatusCode::kResourceExhausted
                           : error == ENOSYS ? absl::StatusCode::kUnimplemented
                                             : status.code();
-  absl::Status advised(
-      code, absl::StrCat(status.message(), " (", absl::string_view(hint.data(), hint.size()), ")"));
+  absl::Status advised(code, absl::StrCat(status.message(), " (", as_absl(hint), ")"));
   status.ForEachPayload([&advised](absl::string_view url, const absl::Cord& payload) {
     advised.SetPayload(url, payload);
   });
@@ -170,8 +169,7 @@ std::string_view setup_rung_name(SetupRung rung) {
 }
 
 std::string Capabilities::describe() const {
-  std::string_view name = setup_rung_name(setup);
-  return absl::StrCat(absl::string_view(name.data(), name.size()), ", ", submission_entries, "/",
+  return absl::StrCat(as_absl(setup_rung_name(setup)), ", ", submission_entries, "/",
                       completion_entries, " entries, ",
                       fixed_buffers ? "fixed buffers" : "no fixed buffers");
 }

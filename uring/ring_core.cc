@@ -410,9 +410,9 @@ void RingCore::drain() {
 // freed.
 void RingCore::report_leak(std::string_view how) {
   constexpr size_t kListed = 16;
-  std::string report = absl::StrCat(
-      "uring: a Ring was destroyed ", absl::string_view(how.data(), how.size()), ", with ",
-      stats_.in_flight, " requests in flight; what they point at is leaked:\n");
+  std::string report =
+      absl::StrCat("uring: a Ring was destroyed ", as_absl(how), ", with ", stats_.in_flight,
+                   " requests in flight; what they point at is leaked:\n");
   size_t listed = 0;
   for (Slot& slot : slots_) {
     if (slot.operation == nullptr) continue;

@@ -12,14 +12,10 @@ namespace {
 
 constexpr char kErrnoPayload[] = "uring-bufio/errno";
 
-absl::string_view view(std::string_view text) {
-  return absl::string_view(text.data(), text.size());
-}
-
 }  // namespace
 
 absl::Status errno_status(int error, std::string_view operation, std::string_view target) {
-  std::string message = absl::StrCat(view(operation), " ", view(target), ": ",
+  std::string message = absl::StrCat(as_absl(operation), " ", as_absl(target), ": ",
                                      std::generic_category().message(error));
   absl::Status status(absl::ErrnoToStatusCode(error), message);
   status.SetPayload(kErrnoPayload, absl::Cord(absl::string_view(absl::StrCat(error))));
@@ -35,7 +31,7 @@ int errno_of(const absl::Status& status) {
 
 absl::Status annotate(const absl::Status& status, std::string_view context) {
   if (status.ok()) return status;
-  absl::Status annotated(status.code(), absl::StrCat(view(context), ": ", status.message()));
+  absl::Status annotated(status.code(), absl::StrCat(as_absl(context), ": ", status.message()));
   status.ForEachPayload([&annotated](absl::string_view url, const absl::Cord& payload) {
     annotated.SetPayload(url, payload);
   });

@@ -8,8 +8,14 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 
 namespace uring {
+
+// For Abseil's functions: Debian's Abseil has a string_view of its own.
+inline absl::string_view as_absl(std::string_view text) {
+  return absl::string_view(text.data(), text.size());
+}
 
 // "OPERATION TARGET: No such file or directory", with the canonical code that fits `error` (a
 // positive errno) and the errno itself kept for errno_of. `target` is a path or "fd 7".
