@@ -24,20 +24,15 @@
 namespace bufio {
 namespace {
 
+using testing::code;
 using testing::Ends;
 using testing::EverySourceTest;
 using ::testing::HasSubstr;
 using testing::new_pipe;
 using testing::RingTest;
 using testing::StrictSource;
+using testing::text;
 using View = absl::StatusOr<std::string_view>;
-
-absl::StatusCode code(const absl::Status& status) { return status.code(); }
-template <class T>
-absl::StatusCode code(const absl::StatusOr<T>& result) {
-  return result.status().code();
-}
-std::string text(const View& view) { return view.ok() ? std::string(*view) : "not OK"; }
 
 constexpr auto kEnd = absl::StatusCode::kOutOfRange;
 constexpr auto kCutOff = absl::StatusCode::kDataLoss;

@@ -39,6 +39,15 @@
 
 namespace bufio::testing {
 
+inline absl::StatusCode code(const absl::Status& status) { return status.code(); }
+template <class T>
+absl::StatusCode code(const absl::StatusOr<T>& result) {
+  return result.status().code();
+}
+inline std::string text(const absl::StatusOr<std::string_view>& view) {
+  return view.ok() ? std::string(*view) : "not OK";
+}
+
 enum class Kind : uint8_t {
   kFile,         // by path
   kAdoptedFile,  // a descriptor that stands behind 100 other bytes

@@ -23,20 +23,15 @@
 namespace bufio {
 namespace {
 
+using testing::code;
 using testing::Ends;
 using testing::new_pipe;
 using testing::RingTest;
 using testing::Started;
 using testing::StrictSource;
+using testing::text;
 using testing::write_all;
 using View = absl::StatusOr<std::string_view>;
-
-absl::StatusCode code(const absl::Status& status) { return status.code(); }
-template <class T>
-absl::StatusCode code(const absl::StatusOr<T>& result) {
-  return result.status().code();
-}
-std::string text(const View& view) { return view.ok() ? std::string(*view) : "not OK"; }
 
 constexpr auto kMisuse = absl::StatusCode::kFailedPrecondition;
 constexpr auto kTooLate = absl::StatusCode::kDeadlineExceeded;
@@ -289,9 +284,7 @@ TEST_F(WaitingTest, BytesThatWereReadOutliveTheRing) {
 TEST_F(WaitingTest, SourceThatWaitsOnADestroyedRingRefuses) {
   Reader reader = read_source(ring(), std::make_unique<StrictSource>(StrictSource::Plan{
                                           .text = "abc", .end = {}, .waits_on = &ring()}));
-  {
-    Started call(reader.fill_buf());
-  }
+  { Started call(reader.fill_buf()); }
   destroy_ring();
   Started call(reader.fill_buf());
   ASSERT_TRUE(call.ended());
@@ -312,9 +305,7 @@ TEST_F(WaitingTest, CustomReadThatWasGivenUpIsJoined) {
   Reader reader =
       read_source(ring(), std::make_unique<StrictSource>(StrictSource::Plan{
                               .text = "abc", .end = {}, .waits_on = &ring(), .calls = &calls}));
-  {
-    Started call(reader.fill_buf(3));
-  }
+  { Started call(reader.fill_buf(3)); }
   EXPECT_EQ(calls, 1);
   turn();
   Started call(reader.fill_buf(3));
