@@ -182,8 +182,7 @@ TEST_F(BufferCacheTest, DestroyedRingFreesWhatIsKept) {
   EXPECT_EQ(memory().live_bytes(), 0u);
 }
 
-// --- registered buffers
-// ----------------------------------------------------------------------------------
+// --- registered buffers --------------------------------------------------------------------------
 
 // Whether this machine can register buffers; the tests below mean nothing otherwise.
 bool can_register() { return probe_capabilities().value().fixed_buffers; }
@@ -275,8 +274,7 @@ TEST_F(BufferCacheTest, RefusalAfterSomeKeepsTheRegisteredOnesWorking) {
   EXPECT_EQ(heap.text(), "contents");
 }
 
-// --- mirrored buffers
-// -----------------------------------------------------------------------------------
+// --- mirrored buffers ----------------------------------------------------------------------------
 
 TEST_F(BufferCacheTest, SecondHalfOfAMirroredBufferIsTheFirst) {
   ASSERT_NO_FATAL_FAILURE(make_ring());

@@ -40,8 +40,7 @@ using testing::Went;
 using testing::within_an_hour;
 using uring::Task;
 
-// --- the calls
-// -------------------------------------------------------------------------------------
+// --- the calls -----------------------------------------------------------------------------------
 
 // The limit of the Readers that these calls run on.
 constexpr size_t kMaxBuffer = 32;
@@ -406,8 +405,7 @@ TEST_P(EveryCall, CancelledAgainAndAgainLosesNoByteAndRepeatsNone) {
   }
 }
 
-// --- close and release
-// -------------------------------------------------------------------------------------
+// --- close and release ---------------------------------------------------------------------------
 
 class EverySource : public ::testing::TestWithParam<SourceKind> {};
 INSTANTIATE_TEST_SUITE_P(All, EverySource, ::testing::ValuesIn(kAllSources),
@@ -497,8 +495,7 @@ TEST_P(EverySource, CancelledReleaseLosesNoByteAndCompletedOneHandsOverTheRest) 
   cancel_closing_call_at_every_step(GetParam(), release_reader, GetParam() != SourceKind::kCustom);
 }
 
-// --- the Reader itself
-// -------------------------------------------------------------------------------------
+// --- the Reader itself ---------------------------------------------------------------------------
 
 Task<absl::Status> wait_for_bytes(StreamRig& rig) {
   absl::StatusOr<std::string_view> view = co_await rig.reader().fill_buf(7);

@@ -88,8 +88,7 @@ void expect_reads_work(Ring& ring) {
   EXPECT_TRUE(ring.core().status().ok()) << ring.core().status();
 }
 
-// --- the ladder
-// -------------------------------------------------------------------------------------
+// --- the ladder ----------------------------------------------------------------------------------
 
 class Rung : public ::testing::TestWithParam<SetupRung> {
  protected:
@@ -260,8 +259,7 @@ TEST(LadderOfSizes, OptionsOfZeroMakeARing) {
   expect_reads_work(*ring);
 }
 
-// --- errors
-// ----------------------------------------------------------------------------------------------
+// --- errors --------------------------------------------------------------------------------------
 
 struct SetupError {
   const char* name;
@@ -345,8 +343,7 @@ TEST(Capabilities, ProbedAreThoseOfTheRing) {
   EXPECT_TRUE(found.opcodes.test(IORING_OP_ASYNC_CANCEL));
 }
 
-// --- the real thing, in a process of its own
-// ------------------------------------------------------------
+// --- the real thing, in a process of its own -----------------------------------------------------
 
 constexpr int kCannot = 77;
 

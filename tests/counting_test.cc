@@ -107,8 +107,7 @@ std::string text_of(size_t size) {
   return text;
 }
 
-// --- a satisfied call
-// -------------------------------------------------------------------------------------
+// --- a satisfied call ----------------------------------------------------------------------------
 
 class SatisfiedCall : public CountingTest {
  protected:
@@ -163,8 +162,7 @@ TEST_F(SatisfiedCall, OnMemoryCostsNothing) {
   check(read_cord(absl::Cord(absl::string_view(kept))));
 }
 
-// --- steady state
-// -------------------------------------------------------------------------------------
+// --- steady state --------------------------------------------------------------------------------
 
 class SteadyState : public CountingTest {
  protected:
@@ -262,8 +260,7 @@ TEST_F(LineCosts, LinesAllocateNothing) {
   }
 }
 
-// --- turns
-// -------------------------------------------------------------------------------------
+// --- turns ---------------------------------------------------------------------------------------
 
 Task<void> read_all(Reader& reader, size_t& total) {
   for (;;) {
@@ -294,8 +291,7 @@ TEST_F(CountingTest, ATurnEntersTheKernelAtMostOnce) {
   EXPECT_EQ(total, rigs.size() * text.size());
 }
 
-// --- a token that comes one byte at a time
-// -------------------------------------------------------------------------------------
+// --- a token that comes one byte at a time -------------------------------------------------------
 
 constexpr size_t kToken = 5000;
 
@@ -404,8 +400,7 @@ TEST_F(CountingTest, NoCallSearchesTheSameByteTwiceThoughTheyComeOneByOne) {
   }
 }
 
-// --- the stack
-// -------------------------------------------------------------------------------------
+// --- the stack -----------------------------------------------------------------------------------
 
 constexpr size_t kMillion = 1000000;
 // A few frames; a million of the smallest would be tens of megabytes.

@@ -34,8 +34,7 @@ using testing::turn_until;
 
 bool is_open(int fd) { return fcntl(fd, F_GETFD) != -1; }
 
-// --- a descriptor by itself
-// -------------------------------------------------------------------------------
+// --- a descriptor by itself ----------------------------------------------------------------------
 
 TEST(Descriptor, IsClosedWithTheLastShare) {
   const int fd = dup(0);
@@ -106,8 +105,7 @@ TEST(OwnedFd, ClosesUnlessGivenAway) {
   EXPECT_EQ(none.release(), -1);
 }
 
-// --- with requests in flight
-// --------------------------------------------------------------------------------
+// --- with requests in flight ---------------------------------------------------------------------
 
 class DescriptorInFlight : public ::testing::Test {
  protected:
@@ -193,8 +191,7 @@ TEST_F(DescriptorInFlight, ClosingItElsewhereDoesNotDisturbTheRead) {
   ASSERT_EQ(dup2(0, fd), fd);  // so that what the Descriptor closes is not a stranger's
 }
 
-// --- open_file
-// ----------------------------------------------------------------------------------------------
+// --- open_file -----------------------------------------------------------------------------------
 
 using OpenFile = DescriptorInFlight;
 

@@ -39,8 +39,7 @@ using uring::Task;
 using uring::testing::GuardMemory;
 using uring::testing::WatchingKernel;
 
-// --- the detector
-// -------------------------------------------------------------------------------------
+// --- the detector --------------------------------------------------------------------------------
 
 enum class Retire { kNever, kUnderTheRead };
 
@@ -75,8 +74,7 @@ TEST(GuardMemory, ShowsAReadIntoRetiredMemoryAsEfault) {
   EXPECT_EQ(left, 5);
 }
 
-// --- deaths
-// -------------------------------------------------------------------------------------
+// --- deaths --------------------------------------------------------------------------------------
 
 std::string sample(size_t size) {
   std::string text;

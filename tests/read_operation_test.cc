@@ -191,8 +191,7 @@ INSTANTIATE_TEST_SUITE_P(
                       [] { return open("/proc/self/mem", O_RDONLY | O_CLOEXEC); }}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
-// --- what is absorbed
-// -----------------------------------------------------------------------------------
+// --- what is absorbed ----------------------------------------------------------------------------
 
 TEST_F(ReadOperationTest, InterruptionsAreAbsorbed) {
   const TemporaryFile file("contents");
@@ -303,8 +302,7 @@ TEST_F(ReadOperationTest, CancelledWhileItPollsIsNotSentAgain) {
   }
 }
 
-// --- letting go
-// -----------------------------------------------------------------------------------------
+// --- letting go ----------------------------------------------------------------------------------
 
 TEST_F(ReadOperationTest, LettingGoFreesBufferAndDescriptorAfterTheCompletion) {
   const int before = testing::open_descriptors();
@@ -363,8 +361,7 @@ TEST_F(ReadOperationTest, SteadyStateAllocatesNothing) {
   EXPECT_EQ(ring().buffer_stats().allocated, buffers);
 }
 
-// --- misuse
-// ---------------------------------------------------------------------------------------------
+// --- misuse --------------------------------------------------------------------------------------
 
 using ReadOperationDeathTest = ReadOperationTest;
 

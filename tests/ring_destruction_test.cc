@@ -230,8 +230,7 @@ TEST_F(Destruction, ByAssignmentTearsDownTheOldRing) {
   block_on(ring(), sleep_for(ring(), milliseconds(1)));
 }
 
-// --- on another thread
-// ------------------------------------------------------------------------------------------
+// --- on another thread ---------------------------------------------------------------------------
 
 TEST_F(Destruction, OfAnIdleRingOnAnotherThreadWorks) {
   ASSERT_NO_FATAL_FAILURE(make_ring());
@@ -318,8 +317,7 @@ TEST_F(Destruction, InAForkedChildLeavesTheParentsRequestsAlone) {
   EXPECT_EQ(read->text(), "still here");
 }
 
-// --- with requests that cannot be cancelled
-// ---------------------------------------------------------------------
+// --- with requests that cannot be cancelled ------------------------------------------------------
 
 // Memory whose pages the kernel must ask us for: who writes there stops until we let it go on.
 class HeldMemory final : public std::pmr::memory_resource {

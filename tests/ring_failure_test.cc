@@ -36,8 +36,7 @@ using testing::Request;
 using testing::RingTest;
 using testing::turn_until;
 
-// --- failing system calls
-// -------------------------------------------------------------------------------
+// --- failing system calls ------------------------------------------------------------------------
 
 struct Failure {
   const char* name;
@@ -203,8 +202,7 @@ TEST_F(Persistent, FailureLeavesTimersWorking) {
   EXPECT_FALSE(ring().core().status().ok());
 }
 
-// --- completions that should not be
-// -------------------------------------------------------------------------
+// --- completions that should not be --------------------------------------------------------------
 
 using Completion = RingTest;
 
@@ -324,8 +322,7 @@ TEST_F(Completion, FaultIsCounted) {
   expect_faults(1);
 }
 
-// --- misuse
-// ---------------------------------------------------------------------------------------------------
+// --- misuse --------------------------------------------------------------------------------------
 
 using RingDeathTest = RingTest;
 

@@ -31,8 +31,7 @@ using testing::Request;
 using testing::RingTest;
 using testing::turn_until;
 
-// --- turns
-// ----------------------------------------------------------------------------------------
+// --- turns ---------------------------------------------------------------------------------------
 
 using Turn = RingTest;
 
@@ -174,8 +173,7 @@ TEST_F(Turn, SteadyStateAllocatesNoOperationAfresh) {
   EXPECT_EQ(frame_allocator_stats().fresh, before);
 }
 
-// --- the bound on requests in flight
-// ----------------------------------------------------------------
+// --- the bound on requests in flight -------------------------------------------------------------
 
 struct Sizes {
   unsigned entries;
@@ -264,8 +262,7 @@ INSTANTIATE_TEST_SUITE_P(SmallRings, Bound,
                                   std::to_string(tested.param.completion_entries);
                          });
 
-// --- a full submission queue
-// ----------------------------------------------------------------------------
+// --- a full submission queue ---------------------------------------------------------------------
 
 using SubmissionQueue = RingTest;
 

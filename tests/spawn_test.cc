@@ -47,8 +47,7 @@ Task<int> give_after(Ring& ring, milliseconds delay, int value) {
   co_return value;
 }
 
-// --- block_on
-// -------------------------------------------------------------------------------------
+// --- block_on ------------------------------------------------------------------------------------
 
 using BlockOn = RingTest;
 
@@ -100,8 +99,7 @@ TEST_F(BlockOn, WithinACoroutineOfAnotherRingWorks) {
   EXPECT_EQ(block_on(ring(), block_within(ring(), *inner)), 5);
 }
 
-// --- spawn
-// ----------------------------------------------------------------------------------------
+// --- spawn ---------------------------------------------------------------------------------------
 
 using Spawn = RingTest;
 
@@ -203,8 +201,7 @@ TEST_F(Spawn, ExceptionThatLeavesATaskEndsTheProcess) {
 }
 #endif
 
-// --- sleep and yield
-// ------------------------------------------------------------------------------
+// --- sleep and yield -----------------------------------------------------------------------------
 
 using Sleeping = RingTest;
 

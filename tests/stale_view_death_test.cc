@@ -159,8 +159,7 @@ TEST_P(StaleFileViewDeathTest, AViewIsOverAfterSeek) {
   EXPECT_DEATH(use_after_seek(GetParam()), kReport);
 }
 
-// --- what is allowed
-// -------------------------------------------------------------------------------------
+// --- what is allowed -----------------------------------------------------------------------------
 
 class LivingView : public ::testing::TestWithParam<SourceKind> {};
 

@@ -25,8 +25,7 @@ static_assert(std::is_nothrow_move_constructible_v<Task<int>>);
 static_assert(!std::is_aggregate_v<Task<int>::Awaiter>);
 static_assert(!std::is_aggregate_v<internal::TaskPromiseBase::FinalAwaiter>);
 
-// --- values
-// ---------------------------------------------------------------------------------------
+// --- values --------------------------------------------------------------------------------------
 
 template <class T>
 Task<T> give(T value) {
@@ -132,8 +131,7 @@ TEST(Task, MayBeStoredBeforeItIsAwaited) {
   EXPECT_EQ(task.result(), 100);
 }
 
-// --- exceptions
-// -----------------------------------------------------------------------------------
+// --- exceptions ----------------------------------------------------------------------------------
 
 #if defined(__cpp_exceptions)
 Task<int> fail(Gate& gate) {
@@ -176,8 +174,7 @@ TEST(Task, ResultThrowsWhatTheCoroutineThrew) {
 }
 #endif
 
-// --- destruction
-// ----------------------------------------------------------------------------------
+// --- destruction ---------------------------------------------------------------------------------
 
 Task<int> leaf(Gate& first, Gate& second, Tracked argument) {
   const Tracked local(argument.living());
@@ -271,8 +268,7 @@ TEST(Task, ChildIsDestroyedWithTheExpressionThatAwaitedIt) {
   EXPECT_EQ(living_after_await, 0);
 }
 
-// --- stack and memory
-// -----------------------------------------------------------------------------
+// --- stack and memory ----------------------------------------------------------------------------
 
 constexpr int kMany = 1'000'000;
 
@@ -384,8 +380,7 @@ TEST(Task, FramesAreRecycled) {
   EXPECT_EQ(frame_allocator_stats().fresh, before);
 }
 
-// --- misuse
-// ---------------------------------------------------------------------------------------
+// --- misuse --------------------------------------------------------------------------------------
 
 Task<void> await_empty() { co_await Task<void>(); }
 

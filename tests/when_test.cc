@@ -41,8 +41,7 @@ Task<int&> lend(int& value) { co_return value; }
 static_assert(!std::is_aggregate_v<WhenAll<>>);
 static_assert(!std::is_aggregate_v<WhenAny<int>>);
 
-// --- when_all
-// -------------------------------------------------------------------------------------
+// --- when_all ------------------------------------------------------------------------------------
 
 using AllResult = std::tuple<int, std::unique_ptr<int>, std::monostate, std::monostate>;
 
@@ -214,8 +213,7 @@ TEST(WhenAny, ThrowsTheExceptionOfTheFirstAfterTheOthersAreDestroyed) {
 }
 #endif
 
-// --- when_any
-// -------------------------------------------------------------------------------------
+// --- when_any ------------------------------------------------------------------------------------
 
 struct AnyOutcome {
   AnyOutcome(size_t index_value, int living_value) : index(index_value), living(living_value) {}
@@ -341,8 +339,7 @@ TEST(WhenAny, TaskThatEndsWhileItsSiblingStartsWins) {
   EXPECT_EQ(living, 0);
 }
 
-// --- stack
-// ----------------------------------------------------------------------------------------
+// --- stack ---------------------------------------------------------------------------------------
 
 constexpr int kMany = 300'000;
 
