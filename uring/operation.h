@@ -97,6 +97,7 @@ class Operation : public RefCounted<Operation>,
   bool orphaned_ = false;
   bool inline_expected_ = false;
   bool cancel_requested_ = false;
+  uint8_t futile_cancels_ = 0;  // cancels that the request has outlived
 };
 
 }  // namespace uring

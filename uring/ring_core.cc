@@ -29,6 +29,13 @@ uint64_t user_data(uint32_t slot, uint32_t generation, Answers answers) {
 constexpr unsigned kPatientEnters = 16;
 constexpr unsigned kMaxFruitlessEnters = 1000;
 
+// A request that outlives a cancel is cancelled again after a millisecond, two, four, and so on up
+// to a second.
+constexpr std::chrono::milliseconds kCancelDelay(1);
+constexpr uint8_t kMaxCancelDoublings = 10;
+
+constexpr TimePoint kNever = TimePoint::max();
+
 // What could not be drained, for ever. Reachable, so that leak checkers know it for what it is.
 std::vector<Operation*>& leaked_operations() {
   static auto* const leaked = new std::vector<Operation*>;
@@ -140,6 +147,7 @@ bool RingCore::take_entry(Operation& operation) {
   operation.slot_ = index;
   operation.state_ = Operation::State::kInFlight;
   operation.cancel_requested_ = false;
+  operation.futile_cancels_ = 0;
   std::memcpy(entry, operation.entry_, sizeof operation.entry_);
   entry->user_data = user_data(index, slot.generation, Answers::kRequest);
   look_before_sleep_ |= operation.inline_expected_;
@@ -164,8 +172,29 @@ bool RingCore::send_cancel(Operation& operation) {
   return true;
 }
 
+// What a cancel's answer says of its target means nothing: only the target's own completion does.
+// But a kernel that answers "not found" or "already running" will not end it either. It says so of
+// a read that one of its workers is just about to park on a poll (seen on 6.18: a pipe read with
+// IOSQE_ASYNC, once in some hundred), and that read would then stay for ever.
+void RingCore::cancel_answered(Slot& slot, uint32_t generation, int32_t result) {
+  Operation* target = slot.operation;
+  if (target == nullptr || slot.generation != generation || result >= 0) return;
+  TimePoint again = now() + kCancelDelay * (1 << target->futile_cancels_);
+  if (target->futile_cancels_ < kMaxCancelDoublings) ++target->futile_cancels_;
+  cancel_again_at_ = std::min(next_cancel(), again);
+  uncancelled_.push_back(*target);
+}
+
+// When the loop must not be asleep any more, for the sake of cancels.
+TimePoint RingCore::next_cancel() const { return uncancelled_.empty() ? kNever : cancel_again_at_; }
+
+void RingCore::cancel_again_when_due() {
+  if (!uncancelled_.empty() && now() >= cancel_again_at_) cancels_.splice_back(uncancelled_);
+}
+
 void RingCore::flush_queues() {
   entries_are_short_ = false;
+  cancel_again_when_due();
   while (Operation* operation = cancels_.front()) {
     if (!send_cancel(*operation)) return;
     static_cast<ListNode<CancelTag>&>(*operation).unlink();
@@ -227,7 +256,6 @@ bool RingCore::kernel_has_work() const {
 
 void RingCore::wait_or_submit() {
   bool look = std::exchange(look_before_sleep_, false);
-  constexpr TimePoint kNever = TimePoint::max();
   TimePoint deadline = timers_.next_deadline().value_or(kNever);
   if (!status_.ok()) {
     if (!ready_.empty() || !refused_.empty()) return;
@@ -235,6 +263,7 @@ void RingCore::wait_or_submit() {
     std::this_thread::sleep_until(deadline);
     return;
   }
+  deadline = std::min(deadline, next_cancel());
   unsigned to_submit = publish_entries();
   bool sleep = ready_.empty() && refused_.empty() && !look && !entries_are_short_ &&
                io_uring_cq_ready(&ring_) == 0;
@@ -319,13 +348,12 @@ void RingCore::dispatch(uint64_t answered, int32_t result, uint32_t flags) {
     return;
   }
   if (static_cast<Answers>(answered & 1) == Answers::kCancel) {
-    // What it says of its target means nothing: only the target's own completion does.
     if (cancels_due_ == 0) {
       ++stats_.stale_completions;
     } else {
       --cancels_due_;
     }
-    return;
+    return cancel_answered(slots_[index], generation, result);
   }
   Slot& slot = slots_[index];
   Operation* operation = slot.operation;
@@ -397,9 +425,10 @@ void RingCore::drain() {
   TimePoint give_up = now() + drain_timeout_;
   while (stats_.in_flight + cancels_due_ > 0 && !failed_) {
     flush_queues();
-    std::chrono::nanoseconds left = give_up - now();
-    if (left.count() <= 0) return;
-    __kernel_timespec timeout = to_timespec(left);
+    TimePoint started = now();
+    if (started >= give_up) return;
+    std::chrono::nanoseconds wait = std::min(give_up, next_cancel()) - started;
+    __kernel_timespec timeout = to_timespec(std::max(wait, std::chrono::nanoseconds(0)));
     unsigned to_submit = publish_entries();
     enter(to_submit, entries_are_short_ ? 0 : 1, &timeout);
     reap();

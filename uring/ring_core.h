@@ -53,7 +53,8 @@ class RingCore final : public RefCounted<RingCore> {
 
   // Asks the kernel to cancel; the operation completes as the kernel decides. Idle: nothing
   // happens. Costs an entry of the next turn's system call; waits for one if there is none, and is
-  // never dropped.
+  // never dropped. A kernel that did not find the request, or not at a moment at which it can be
+  // cancelled, is asked again until the request ends, ever more rarely (1 ms to 1 s).
   void cancel(Operation& operation);
 
   // The owner lets go: an operation in flight becomes an orphan and is cancelled; one that is still
@@ -109,6 +110,9 @@ class RingCore final : public RefCounted<RingCore> {
 
   bool take_entry(Operation& operation);
   bool send_cancel(Operation& operation);
+  void cancel_answered(Slot& slot, uint32_t generation, int32_t result);
+  void cancel_again_when_due();
+  TimePoint next_cancel() const;
   void refuse(Operation& operation);
   void flush_queues();
   unsigned publish_entries();
@@ -145,6 +149,9 @@ class RingCore final : public RefCounted<RingCore> {
   List<Operation, BacklogTag> backlog_;  // queued, each with a reference
   List<Operation, BacklogTag> refused_;  // refused, each with a reference
   List<Operation, CancelTag> cancels_;   // in flight, to be cancelled when there is an entry
+  // In flight still after a cancel that did not take; to be cancelled again at cancel_again_at_.
+  List<Operation, CancelTag> uncancelled_;
+  TimePoint cancel_again_at_;
   size_t backlog_size_ = 0;
   unsigned fruitless_enters_ = 0;
 
