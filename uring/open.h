@@ -7,38 +7,26 @@
 
 #include <fcntl.h>
 
-#include <coroutine>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "uring/descriptor.h"
 #include "uring/ref.h"
+#include "uring/result_operation.h"
 #include "uring/ring.h"
 
 namespace uring {
 
-namespace internal {
-class OpenOperation;
-}
-
 // Awaited: the descriptor, or the error with path and errno.
-class [[nodiscard]] OpenAwaiter {
+class [[nodiscard]] OpenAwaiter final : public ResultAwaiter {
  public:
   OpenAwaiter(Ring& ring, std::string path, int flags, mode_t mode);
-  OpenAwaiter(OpenAwaiter&& other) noexcept;
-  ~OpenAwaiter();
 
-  bool await_ready() const { return false; }
-  bool await_suspend(std::coroutine_handle<> waiting);
   absl::StatusOr<Ref<Descriptor>> await_resume();
 
  private:
-  Ref<RingCore> ring_;
   std::string path_;
-  int flags_;
-  mode_t mode_;
-  Ref<internal::OpenOperation> operation_;
 };
 
 // Opens `path` as open(2) does; O_CLOEXEC is added. The path is copied.
@@ -46,7 +34,7 @@ class [[nodiscard]] OpenAwaiter {
 //   OK         a share in the descriptor, which is closed with the last share
 //   NotFound, PermissionDenied, …   as the system says; errno_of keeps the number
 //   FailedPrecondition              the Ring was destroyed
-//   cost       one request, no system call of its own; one allocation for the path
+//   cost       one request, no system call of its own; allocations for copies of the path
 //   cancel     destroying the awaiter orphans the request; a descriptor that it opens after all is
 //   closed
 OpenAwaiter open_file(Ring& ring, std::string_view path, int flags = O_RDONLY, mode_t mode = 0666);
