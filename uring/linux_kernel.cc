@@ -4,13 +4,21 @@
 #include <csignal>
 #include <cstring>
 
+#include "uring/sanitizer.h"
+
 namespace uring {
+namespace {
+
+char memory_of_rings;  // stands for it, see sanitizer.h
+
+}  // namespace
 
 int LinuxKernel::set_up(unsigned entries, io_uring_params& params, io_uring& ring) {
   io_uring fresh;
   std::memset(&fresh, 0, sizeof fresh);
   int error = io_uring_queue_init_params(entries, &fresh, &params);
   if (error < 0) return error;
+  after(&memory_of_rings);
   // Entry i of the queue is always submission entry i. liburing has mapped it so since 2.3 and,
   // where the kernel has no such array any more, leaves the pointer null.
   if (fresh.sq.array != nullptr) {
@@ -58,6 +66,7 @@ void LinuxKernel::tear_down(io_uring& ring) {
     update.offset = static_cast<unsigned>(ring.enter_ring_fd);
     io_uring_register(static_cast<unsigned>(ring.ring_fd), IORING_UNREGISTER_RING_FDS, &update, 1);
   }
+  happened(&memory_of_rings);
   io_uring_queue_exit(&ring);
 }
 
