@@ -327,17 +327,21 @@ void RingCore::fail(absl::Status status) {
   }
 }
 
+// Each entry is copied out and given back before it is looked at: what it leads to may end in a
+// destructor that reaps, too, and neither of the two may see an entry that the other had.
 void RingCore::reap() {
-  unsigned head;
-  unsigned count = 0;
-  io_uring_cqe* entry;
-  io_uring_for_each_cqe(&ring_, head, entry) {
-    ++count;
-    dispatch(entry->user_data, entry->res, entry->flags);
+  io_uring_cq& queue = ring_.cq;
+  while (!closed_) {
+    unsigned head = *queue.khead;
+    if (head == io_uring_smp_load_acquire(queue.ktail)) return;
+    const io_uring_cqe& entry = queue.cqes[head & *queue.kring_mask];
+    uint64_t answered = entry.user_data;
+    int32_t result = entry.res;
+    uint32_t flags = entry.flags;
+    io_uring_smp_store_release(queue.khead, head + 1);
+    fruitless_enters_ = 0;
+    dispatch(answered, result, flags);
   }
-  if (count == 0) return;
-  fruitless_enters_ = 0;
-  io_uring_cq_advance(&ring_, count);
 }
 
 void RingCore::dispatch(uint64_t answered, int32_t result, uint32_t flags) {
@@ -365,6 +369,7 @@ void RingCore::dispatch(uint64_t answered, int32_t result, uint32_t flags) {
   if (result == -EFAULT) ++stats_.faults;
   bool terminal = (flags & IORING_CQE_F_MORE) == 0;
   if (!terminal) {
+    const Ref<Operation> kept(operation);  // the terminal one may come in a reap within this
     operation->completed(result, flags, false);
     return;
   }
