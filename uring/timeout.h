@@ -19,12 +19,11 @@
 
 #include <chrono>
 #include <coroutine>
-#include <type_traits>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "uring/as_task.h"
+#include "uring/or_status.h"
 #include "uring/ring.h"
 #include "uring/ring_core.h"
 #include "uring/task.h"
@@ -37,29 +36,12 @@ namespace internal {
 
 absl::Status timed_out_after(Clock::duration limit);
 
-template <class T>
-struct Timed {
-  using type = absl::StatusOr<StoredResult<T>>;
-};
-template <>
-struct Timed<void> {
-  using type = absl::Status;
-};
-template <>
-struct Timed<absl::Status> {
-  using type = absl::Status;
-};
-template <class U>
-struct Timed<absl::StatusOr<U>> {
-  using type = absl::StatusOr<U>;
-};
-
 }  // namespace internal
 
 template <class T>
 class [[nodiscard]] WithTimeout final : private TaskObserver, private Timer {
  public:
-  using Result = typename internal::Timed<T>::type;
+  using Result = internal::OrStatus<T>;
 
   WithTimeout(RingCore& core, Clock::duration limit, Task<T> task)
       : core_(core), limit_(limit), task_(std::move(task)) {}
@@ -74,12 +56,7 @@ class [[nodiscard]] WithTimeout final : private TaskObserver, private Timer {
   }
   Result await_resume() {
     if (!task_) return internal::timed_out_after(limit_);
-    if constexpr (std::is_void_v<T>) {
-      task_.result();
-      return absl::OkStatus();
-    } else {
-      return task_.result();
-    }
+    return internal::result_of(task_);
   }
 
  private:
