@@ -38,6 +38,8 @@ class Graveyard {
 
   size_t size() const { return size_; }
   size_t pinned_bytes() const { return pinned_bytes_; }
+  // Never, of an empty one.
+  bool pins_at_least(size_t bytes) const { return pinned_bytes_ >= bytes && size_ > 0; }
   size_t max_size() const { return max_size_; }
   uint64_t buried() const { return buried_; }
   // Oldest first. Allocates.

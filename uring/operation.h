@@ -56,7 +56,8 @@ class Operation : public RefCounted<Operation>,
 
   // Names the request in the graveyard's list and in leak reports: "read log.txt".
   virtual std::string describe() const = 0;
-  // Memory that cannot be freed while the request is in flight, in bytes.
+  // Memory that the Ring keeps from being freed while the request is in flight, in bytes; 0 if the
+  // request can do no harm as an orphan.
   virtual size_t pinned_bytes() const = 0;
 
  protected:
@@ -97,6 +98,7 @@ class Operation : public RefCounted<Operation>,
   bool orphaned_ = false;
   bool inline_expected_ = false;
   bool cancel_requested_ = false;
+  bool held_back_ = false;      // queued, by the graveyard's bound
   uint8_t futile_cancels_ = 0;  // cancels that the request has outlived
 };
 

@@ -48,8 +48,15 @@ struct RingOptions {
   // URING_FIXED_BUFFERS=0 turns it off.
   bool fixed_buffers = true;
 
+  // How much memory may wait for the terminal completions of requests whose owners are gone
+  // (Ring::orphans). While they pin as much, new requests that would pin memory wait in the Ring,
+  // in order (RingStats::held_back): a bound that one more round of abandoned requests can exceed
+  // and no second one can. 0: new requests wait for every orphan. SIZE_MAX: no bound.
+  size_t max_orphaned_bytes = size_t{64} << 20;
+
   // How long destroying the Ring waits for the terminal completions of what it cancelled. What is
-  // not finished by then is leaked and reported, never freed.
+  // not finished by then is leaked and reported, never freed. So long also waits whoever lets go of
+  // memory of his own that a request borrows (scope.h).
   std::chrono::nanoseconds drain_timeout = std::chrono::seconds(5);
 
   // Free buffers kept for the next Reader, in bytes.

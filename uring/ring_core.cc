@@ -1,5 +1,7 @@
 #include "uring/ring_core.h"
 
+#include <sys/eventfd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -10,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "uring/check.h"
 #include "uring/status.h"
+#include "uring/wake_read.h"
 
 namespace uring {
 namespace {
@@ -36,6 +39,12 @@ constexpr uint8_t kMaxCancelDoublings = 10;
 
 constexpr TimePoint kNever = TimePoint::max();
 
+// However many requests are in flight, the loop can be woken.
+constexpr size_t kSlotsForWaking = 1;
+
+// A Ring that cannot wait for its mailbox's eventfd looks into it so often.
+constexpr auto kLookInterval = std::chrono::milliseconds(1);
+
 // What could not be drained, for ever. Reachable, so that leak checkers know it for what it is.
 std::vector<Operation*>& leaked_operations() {
   static auto* const leaked = new std::vector<Operation*>;
@@ -55,7 +64,8 @@ RingCore::RingCore(Kernel& kernel, const io_uring& ring, Capabilities capabiliti
       ring_(ring),
       capabilities_(std::move(capabilities)),
       polling_(capabilities_.setup == SetupRung::kPolling),
-      slots_(capabilities_.completion_entries / 2),
+      slots_(capabilities_.completion_entries / 2 + kSlotsForWaking),
+      max_orphaned_bytes_(options.max_orphaned_bytes),
       buffers_(make_ref<BufferCache>(options.buffer_memory != nullptr
                                          ? options.buffer_memory
                                          : std::pmr::new_delete_resource(),
@@ -80,10 +90,24 @@ void RingCore::start(Operation& operation) {
   URING_CHECK(!closed_, "an operation was started on a Ring that was destroyed");
   operation.add_ref();
   operation.orphaned_ = false;
+  operation.cancel_requested_ = false;
   if (!status_.ok()) return refuse(operation);
-  if (backlog_size_ == 0 && take_entry(operation)) return;
+  operation.held_back_ = held_back(operation);
+  if (operation.held_back_) {
+    operation.state_ = Operation::State::kQueued;
+    held_.push_back(operation);
+    ++held_size_;
+    ++stats_.held_back_so_far;
+    return;
+  }
+  bool first = backlog_size_ == 0 || &operation == wake_read_.get();
+  if (first && take_entry(operation)) return;
   operation.state_ = Operation::State::kQueued;
-  backlog_.push_back(operation);
+  if (first) {
+    backlog_.push_front(operation);
+  } else {
+    backlog_.push_back(operation);
+  }
   ++backlog_size_;
 }
 
@@ -92,7 +116,7 @@ void RingCore::cancel(Operation& operation) {
   check_thread("RingCore::cancel");
   if (operation.state_ == Operation::State::kQueued) {
     // No entry was taken: the kernel knows nothing of it.
-    --backlog_size_;
+    leave_queue(operation);
     refuse(operation);
   } else if (operation.state_ == Operation::State::kInFlight && !operation.cancel_requested_) {
     operation.cancel_requested_ = true;
@@ -109,10 +133,38 @@ void RingCore::abandon(Operation& operation) {
     cancel(operation);
     return;
   }
-  if (operation.state_ == Operation::State::kQueued) --backlog_size_;
-  static_cast<ListNode<BacklogTag>&>(operation).unlink();
+  leave_queue(operation);
   operation.state_ = Operation::State::kIdle;
   operation.release_ref();
+}
+
+bool RingCore::settle(Operation& operation) {
+  if (operation.state_ != Operation::State::kInFlight) {
+    abandon(operation);
+    return true;
+  }
+  if (closed_) return false;
+  check_thread("RingCore::settle");
+  cancel(operation);
+  TimePoint give_up = now() + drain_timeout_;
+  while (operation.state_ == Operation::State::kInFlight) {
+    if (!take_completions(give_up)) break;
+  }
+  return operation.state_ != Operation::State::kInFlight;
+}
+
+// Who was held back is not overtaken by who would be.
+bool RingCore::held_back(const Operation& operation) const {
+  bool bounded = !held_.empty() || graveyard_.pins_at_least(max_orphaned_bytes_);
+  return bounded && operation.pinned_bytes() > 0;
+}
+
+// For one that is queued or refused.
+void RingCore::leave_queue(Operation& operation) {
+  if (operation.state_ == Operation::State::kQueued) {
+    --(operation.held_back_ ? held_size_ : backlog_size_);
+  }
+  static_cast<ListNode<BacklogTag>&>(operation).unlink();
 }
 
 // Has the operation completed with ECANCELED in the next turn; never at once, because callers are
@@ -120,6 +172,13 @@ void RingCore::abandon(Operation& operation) {
 void RingCore::refuse(Operation& operation) {
   operation.state_ = Operation::State::kRefused;
   refused_.push_back(operation);
+}
+
+void RingCore::refuse_queued() {
+  while (Operation* operation = backlog_.pop_front()) refuse(*operation);
+  while (Operation* operation = held_.pop_front()) refuse(*operation);
+  backlog_size_ = 0;
+  held_size_ = 0;
 }
 
 void RingCore::deliver_refused() {
@@ -133,7 +192,9 @@ void RingCore::deliver_refused() {
 }
 
 bool RingCore::take_entry(Operation& operation) {
-  if (free_slots_.empty() || stats_.in_flight + cancels_due_ >= capabilities_.completion_entries)
+  size_t reserved = &operation == wake_read_.get() ? 0 : kSlotsForWaking;
+  if (free_slots_.size() <= reserved ||
+      stats_.in_flight + cancels_due_ >= capabilities_.completion_entries)
     return false;
   io_uring_sqe* entry = io_uring_get_sqe(&ring_);
   if (entry == nullptr) {
@@ -146,7 +207,6 @@ bool RingCore::take_entry(Operation& operation) {
   slot.operation = &operation;
   operation.slot_ = index;
   operation.state_ = Operation::State::kInFlight;
-  operation.cancel_requested_ = false;
   operation.futile_cancels_ = 0;
   std::memcpy(entry, operation.entry_, sizeof operation.entry_);
   entry->user_data = user_data(index, slot.generation, Answers::kRequest);
@@ -192,9 +252,19 @@ void RingCore::cancel_again_when_due() {
   if (!uncancelled_.empty() && now() >= cancel_again_at_) cancels_.splice_back(uncancelled_);
 }
 
+void RingCore::release_held() {
+  if (held_.empty() || graveyard_.pins_at_least(max_orphaned_bytes_)) return;
+  while (Operation* operation = held_.pop_front()) {
+    operation->held_back_ = false;
+    backlog_.push_back(*operation);
+  }
+  backlog_size_ += std::exchange(held_size_, 0);
+}
+
 void RingCore::flush_queues() {
   entries_are_short_ = false;
   cancel_again_when_due();
+  release_held();
   while (Operation* operation = cancels_.front()) {
     if (!send_cancel(*operation)) return;
     static_cast<ListNode<CancelTag>&>(*operation).unlink();
@@ -213,10 +283,12 @@ void RingCore::turn() {
   URING_CHECK(!closed_, "a Ring was destroyed by a task that its loop runs, and others wait");
   ++stats_.turns;
   deliver_refused();
+  if (mailbox_) listen_to_mailbox();
   flush_queues();
   wait_or_submit();
   reap();
   if (timers_.size() > 0) timers_.expire(now());
+  if (mailbox_) mailbox_->run_all();
   resume_ready();
 }
 
@@ -254,11 +326,37 @@ bool RingCore::kernel_has_work() const {
   return (IO_URING_READ_ONCE(*ring_.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
+absl::StatusOr<std::shared_ptr<Mailbox>> RingCore::mailbox() {
+  check_thread("RingCore::mailbox");
+  if (mailbox_ && !closed_) return mailbox_;
+  if (!status_.ok()) return status_;
+  int event_fd = ::eventfd(0, EFD_CLOEXEC);
+  if (event_fd < 0) return errno_status(errno, "eventfd", "ring");
+  mailbox_ = std::make_shared<Mailbox>(event_fd);
+  wake_read_ = make_ref<WakeRead>(event_fd);
+  return mailbox_;
+}
+
+// As long as somebody may post, and no longer: then a loop that nobody can wake is found out.
+void RingCore::listen_to_mailbox() {
+  if (mailbox_->has_posters()) {
+    if (wake_read_->idle() && status_.ok()) {
+      wake_read_->prepare();
+      start(*wake_read_);
+    }
+  } else if (!wake_read_->idle()) {
+    cancel(*wake_read_);
+  }
+}
+
 void RingCore::wait_or_submit() {
   bool look = std::exchange(look_before_sleep_, false);
   TimePoint deadline = timers_.next_deadline().value_or(kNever);
   if (!status_.ok()) {
     if (!ready_.empty() || !refused_.empty()) return;
+    if (mailbox_ && !mailbox_->fall_asleep(/*listening=*/false)) {
+      deadline = std::min(deadline, now() + kLookInterval);
+    }
     URING_CHECK(deadline != kNever, status_.ToString());
     std::this_thread::sleep_until(deadline);
     return;
@@ -266,15 +364,16 @@ void RingCore::wait_or_submit() {
   deadline = std::min(deadline, next_cancel());
   unsigned to_submit = publish_entries();
   bool sleep = ready_.empty() && refused_.empty() && !look && !entries_are_short_ &&
-               io_uring_cq_ready(&ring_) == 0;
+               io_uring_cq_ready(&ring_) == 0 &&
+               (!mailbox_ || mailbox_->fall_asleep(wake_read_->listening()));
   if (!sleep) {
     if (to_submit > 0 || kernel_has_work()) enter(to_submit, 0, nullptr);
     return;
   }
   if (deadline == kNever) {
     URING_CHECK(stats_.in_flight + cancels_due_ > 0,
-                "the Ring would sleep for ever: a coroutine waits for something that no request or "
-                "timer will bring");
+                "the Ring would sleep for ever: a coroutine waits for something that no request, "
+                "timer or other thread will bring");
     enter(to_submit, 1, nullptr);
     return;
   }
@@ -320,8 +419,7 @@ void RingCore::enter_failed(int error) {
 void RingCore::fail(absl::Status status) {
   status_ = std::move(status);
   failed_ = true;
-  while (Operation* operation = backlog_.pop_front()) refuse(*operation);
-  backlog_size_ = 0;
+  refuse_queued();
   for (Slot& slot : slots_) {
     if (slot.operation != nullptr) slot.operation->stranded();
   }
@@ -388,6 +486,7 @@ void RingCore::dispatch(uint64_t answered, int32_t result, uint32_t flags) {
 RingStats RingCore::stats() const {
   RingStats stats = stats_;
   stats.waiting_for_entry = backlog_size_;
+  stats.held_back = held_size_;
   stats.orphans = graveyard_.size();
   stats.orphaned_bytes = graveyard_.pinned_bytes();
   stats.max_orphans = graveyard_.max_size();
@@ -399,18 +498,20 @@ RingStats RingCore::stats() const {
 
 bool RingCore::close() {
   if (closed_) return true;
-  if (!owner_.is_current() &&
-      (stats_.in_flight > 0 || backlog_size_ > 0 || !spawned_.empty() || owner_.forked())) {
-    if (!owner_.forked()) report_leak("on another thread than its own");
+  if (!owner_.is_current() && (stats_.in_flight > 0 || backlog_size_ + held_size_ > 0 ||
+                               !spawned_.empty() || owner_.forked())) {
+    if (owner_.forked()) return false;
+    if (mailbox_) mailbox_->close();
+    report_leak("on another thread than its own");
     return false;
   }
+  if (mailbox_) mailbox_->close();
   spawned_.destroy_all();
   ready_.clear();
   bool alive = status_.ok();
   closing_ = true;
   if (alive) status_ = absl::FailedPreconditionError("the Ring was destroyed");
-  while (Operation* operation = backlog_.pop_front()) refuse(*operation);
-  backlog_size_ = 0;
+  refuse_queued();
   deliver_refused();
   if (alive) drain();
   if (stats_.in_flight > 0) report_leak("before the kernel was done");
@@ -428,16 +529,23 @@ void RingCore::drain() {
     if (slot.operation != nullptr) cancel(*slot.operation);
   }
   TimePoint give_up = now() + drain_timeout_;
-  while (stats_.in_flight + cancels_due_ > 0 && !failed_) {
-    flush_queues();
-    TimePoint started = now();
-    if (started >= give_up) return;
-    std::chrono::nanoseconds wait = std::min(give_up, next_cancel()) - started;
-    __kernel_timespec timeout = to_timespec(std::max(wait, std::chrono::nanoseconds(0)));
-    unsigned to_submit = publish_entries();
-    enter(to_submit, entries_are_short_ ? 0 : 1, &timeout);
-    reap();
+  while (stats_.in_flight + cancels_due_ > 0 && take_completions(give_up)) {
   }
+}
+
+// Hands over what is queued and waits for at least one completion; false if that is no use, or time
+// is up.
+bool RingCore::take_completions(TimePoint give_up) {
+  if (failed_) return false;
+  flush_queues();
+  TimePoint started = now();
+  if (started >= give_up) return false;
+  std::chrono::nanoseconds wait = std::min(give_up, next_cancel()) - started;
+  __kernel_timespec timeout = to_timespec(std::max(wait, std::chrono::nanoseconds(0)));
+  unsigned to_submit = publish_entries();
+  enter(to_submit, entries_are_short_ ? 0 : 1, &timeout);
+  reap();
+  return true;
 }
 
 // Only a terminal completion says that the kernel has let go, and none came: so the memory is never

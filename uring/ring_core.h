@@ -18,13 +18,16 @@
 #include <liburing.h>
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "uring/buffer_cache.h"
 #include "uring/capabilities.h"
 #include "uring/graveyard.h"
+#include "uring/mailbox.h"
 #include "uring/operation.h"
 #include "uring/options.h"
 #include "uring/owner_thread.h"
@@ -35,6 +38,8 @@
 #include "uring/waiter.h"
 
 namespace uring {
+
+class WakeRead;
 
 class RingCore final : public RefCounted<RingCore> {
  public:
@@ -47,8 +52,9 @@ class RingCore final : public RefCounted<RingCore> {
 
   // Queues an idle operation whose entry is filled in, and keeps it until its terminal completion.
   // No system call (it goes with the next turn), no allocation. When the submission queue or the
-  // bound on requests in flight is reached it waits for its turn, in order. Only while status() is
-  // OK.
+  // bound on requests in flight is reached it waits for its turn, in order; so it does while
+  // orphans pin as much as they may and it would pin more. While status() is not OK it completes
+  // with ECANCELED in the next turn.
   void start(Operation& operation);
 
   // Asks the kernel to cancel; the operation completes as the kernel decides. Idle: nothing
@@ -61,13 +67,20 @@ class RingCore final : public RefCounted<RingCore> {
   // queued is dropped at once, without a completion.
   void abandon(Operation& operation);
 
+  // For memory that is its owner's and about to go: cancels, and takes completions without resuming
+  // anybody until the operation's terminal one has come, for at most the drain timeout. Blocks; a
+  // system call or two where cancelling works at once. What is not in the kernel's hands yet is
+  // dropped, as by abandon(). False if the kernel is not done: time is up, or the Ring cannot go
+  // on.
+  bool settle(Operation& operation);
+
   // Hands over what is queued, without waiting. One system call, none when nothing is queued.
   void submit();
 
   // --- the run loop ------------------------------------------------------------------------------
 
-  // One turn. At most one io_uring_enter. If nothing is in flight, ready or scheduled, waiting
-  // would last for ever: a checked failure.
+  // One turn. At most one io_uring_enter. If nothing is in flight, ready or scheduled and nobody
+  // can post, waiting would last for ever: a checked failure.
   void turn();
 
   // Has the coroutine resumed in a coming turn, after those that are ready already.
@@ -75,6 +88,10 @@ class RingCore final : public RefCounted<RingCore> {
   // Turns so far.
   uint64_t turn_count() const { return stats_.turns; }
   bool anything_ready() const { return !ready_.empty(); }
+
+  // Where other threads post (post.h). Made by the first call, with one system call; the errors, of
+  // the first only, are those of eventfd(2), and status().
+  absl::StatusOr<std::shared_ptr<Mailbox>> mailbox();
 
   // Fails the process unless called on the Ring's thread and in its process; `what` names the call.
   void check_thread(std::string_view what) const { owner_.check(what); }
@@ -108,15 +125,20 @@ class RingCore final : public RefCounted<RingCore> {
     uint32_t generation = 0;
   };
 
+  bool held_back(const Operation& operation) const;
+  void leave_queue(Operation& operation);
   bool take_entry(Operation& operation);
   bool send_cancel(Operation& operation);
   void cancel_answered(Slot& slot, uint32_t generation, int32_t result);
   void cancel_again_when_due();
   TimePoint next_cancel() const;
   void refuse(Operation& operation);
+  void refuse_queued();
+  void release_held();
   void flush_queues();
   unsigned publish_entries();
   bool kernel_has_work() const;
+  void listen_to_mailbox();
   void wait_or_submit();
   void enter(unsigned to_submit, unsigned min_complete, const __kernel_timespec* timeout);
   void enter_failed(int error);
@@ -125,6 +147,7 @@ class RingCore final : public RefCounted<RingCore> {
   void dispatch(uint64_t answered, int32_t result, uint32_t flags);
   void deliver_refused();
   void resume_ready();
+  bool take_completions(TimePoint give_up);
   void drain();
   void report_leak(std::string_view how);
 
@@ -147,18 +170,23 @@ class RingCore final : public RefCounted<RingCore> {
   std::vector<uint32_t> free_slots_;
   size_t cancels_due_ = 0;               // cancel requests whose completion has not come
   List<Operation, BacklogTag> backlog_;  // queued, each with a reference
+  List<Operation, BacklogTag> held_;     // queued behind the graveyard's bound, the same
   List<Operation, BacklogTag> refused_;  // refused, each with a reference
   List<Operation, CancelTag> cancels_;   // in flight, to be cancelled when there is an entry
   // In flight still after a cancel that did not take; to be cancelled again at cancel_again_at_.
   List<Operation, CancelTag> uncancelled_;
   TimePoint cancel_again_at_;
   size_t backlog_size_ = 0;
+  size_t held_size_ = 0;
   unsigned fruitless_enters_ = 0;
 
   Graveyard graveyard_;
+  size_t max_orphaned_bytes_;
   ReadyQueue ready_;
   TimerQueue timers_;
   SpawnList spawned_;
+  std::shared_ptr<Mailbox> mailbox_;  // null until somebody posts
+  Ref<WakeRead> wake_read_;           // null as long
   Ref<BufferCache> buffers_;
   RingStats stats_;
   std::chrono::nanoseconds drain_timeout_;

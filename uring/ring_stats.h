@@ -24,6 +24,8 @@ struct RingStats {
   size_t in_flight = 0;
   size_t max_in_flight = 0;
   size_t waiting_for_entry = 0;  // requests that wait for a submission entry or for room in flight
+  size_t held_back = 0;          // requests that wait until orphans pin less than they may
+  uint64_t held_back_so_far = 0;
   size_t orphans = 0;            // requests in flight whose owner is gone
   size_t orphaned_bytes = 0;     // memory that they pin
   size_t max_orphans = 0;

@@ -1,0 +1,40 @@
+// uring/wake_read.h
+//
+// The request that lets a sleeping loop be woken from other threads: a read of its mailbox's
+// eventfd. In flight only while somebody may post; it resumes nobody, ending the sleep is all.
+
+#ifndef URING_WAKE_READ_H_
+#define URING_WAKE_READ_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "uring/operation.h"
+
+namespace uring {
+
+class WakeRead final : public Operation {
+ public:
+  // The eventfd must outlive its request: the Ring's core owns both.
+  explicit WakeRead(int event_fd) : event_fd_(event_fd) {}
+
+  // To be started then.
+  void prepare() { io_uring_prep_read(&sqe(), event_fd_, &count_, sizeof count_, 0); }
+  // Started, and nobody asked it to stop.
+  bool listening() const { return !idle() && !cancel_requested(); }
+
+  std::string describe() const override { return "read the Ring's own eventfd"; }
+  size_t pinned_bytes() const override { return 0; }
+
+ private:
+  void completed(int32_t, uint32_t, bool) override {}
+  void stranded() override {}
+
+  int event_fd_;
+  uint64_t count_ = 0;
+};
+
+}  // namespace uring
+
+#endif  // URING_WAKE_READ_H_
