@@ -3,7 +3,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "uring/check.h"
@@ -11,10 +10,6 @@
 
 namespace uring {
 namespace {
-
-// A descriptor that polls as readable and then says EAGAIN (XFS does, for a moment) is believed
-// after so many times.
-constexpr uint32_t kMaxUnready = 1000;
 
 // The kernel reads no more than 2 GiB at once, and an entry has 32 bits for the length.
 constexpr size_t kMaxLength = size_t{1} << 30;
@@ -35,13 +30,12 @@ void ReadOperation::read(Target target, bool offload, bool expect_inline) {
               "a read's target is not within its buffer");
   target_ = std::move(target);
   offload_ = offload;
-  unready_ = 0;
+  absorber_.reset();
   expect_inline_completion(expect_inline);
   send_read();
 }
 
 void ReadOperation::send_read() {
-  polling_ = false;
   io_uring_sqe* entry = &sqe();
   char* data = target_.buffer->data() + target_.offset;
   auto length = static_cast<unsigned>(std::min(target_.length, kMaxLength));
@@ -61,7 +55,6 @@ void ReadOperation::send_read() {
 }
 
 void ReadOperation::send_poll() {
-  polling_ = true;
   expect_inline_completion(false);
   io_uring_prep_poll_add(&sqe(), descriptor_->fd(), POLLIN);
   ring_->start(*this);
@@ -81,12 +74,14 @@ void ReadOperation::completed(int32_t result, uint32_t /*flags*/, bool /*termina
     if (observer_ != nullptr) observer_->read_completed(*this);
     return;
   }
-  // Sent again it would be a request that nobody asked to cancel.
-  bool nothing_read = result == -EAGAIN || (polling_ && result >= 0);
-  if (cancel_requested() && nothing_read) result = -ECANCELED;
-  if (result == -EINTR && !cancel_requested()) return polling_ ? send_poll() : send_read();
-  if (polling_ && result >= 0) return send_read();
-  if (result == -EAGAIN && ++unready_ < kMaxUnready) return send_poll();
+  switch (absorber_.next(result, cancel_requested())) {
+    case Absorber::Next::kSend:
+      return send_read();
+    case Absorber::Next::kPoll:
+      return send_poll();
+    case Absorber::Next::kDeliver:
+      break;
+  }
   URING_CHECK(result <= static_cast<int64_t>(target_.length),
               "the kernel says it read more than it was asked for");
   result_ = result;

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 
+#include "uring/absorb.h"
 #include "uring/buffer.h"
 #include "uring/descriptor.h"
 #include "uring/operation.h"
@@ -84,10 +85,9 @@ class ReadOperation final : public Operation {
   Observer* observer_;
   Target target_;
   int32_t result_ = 0;
-  uint32_t unready_ = 0;  // EAGAINs in a row
+  Absorber absorber_;
   ReadKind kind_;
   bool offload_ = false;
-  bool polling_ = false;
 };
 
 }  // namespace uring
