@@ -13,6 +13,9 @@
 
 #include <liburing.h>
 
+#include <chrono>
+#include <thread>
+
 #include "uring/time.h"
 
 namespace uring {
@@ -43,6 +46,9 @@ class Kernel {
 
   // The monotonic clock that deadlines are measured with.
   virtual TimePoint now() const = 0;
+
+  // Lets the thread sleep, when there is nothing that the kernel could be asked to wait for.
+  virtual void sleep(std::chrono::nanoseconds duration) { std::this_thread::sleep_for(duration); }
 };
 
 }  // namespace uring

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -358,7 +357,8 @@ void RingCore::wait_or_submit() {
       deadline = std::min(deadline, now() + kLookInterval);
     }
     URING_CHECK(deadline != kNever, status_.ToString());
-    std::this_thread::sleep_until(deadline);
+    const TimePoint started = now();
+    if (deadline > started) kernel_.sleep(deadline - started);
     return;
   }
   deadline = std::min(deadline, next_cancel());
@@ -406,7 +406,7 @@ void RingCore::enter_failed(int error) {
   bool transient = error == EAGAIN || error == EBUSY || error == ENOMEM;
   if (transient && ++fruitless_enters_ < kMaxFruitlessEnters) {
     if (fruitless_enters_ > kPatientEnters)
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      kernel_.sleep(std::chrono::milliseconds(1));
     return;
   }
   if (error == EBADR) {
