@@ -8,7 +8,8 @@
 //             T as absl::StatusOr<T> (a reference as a reference_wrapper), void as an OK status;
 //             an exception passes through. Too late: DeadlineExceeded, naming the time allowed.
 //   cost      a timer in the Ring's heap, unless it ends at once; an awaitable that is no Task
-//             costs a frame (as_task.h)
+//             costs a frame (as_task.h); being late allocates nothing if the thread's last timeout
+//             had the same limit
 //   cancel    when time is up the task is destroyed at once, before the parent goes on; by the
 //             library's promise it takes no bytes along. Destroying the timeout destroys the task.
 //
