@@ -18,28 +18,12 @@
 #include <vector>
 
 #include "benchmarks/die.h"
+#include "benchmarks/random.h"
 
 namespace bench {
 namespace {
 
 constexpr uint64_t kMadeSize = uint64_t{1} << 30;
-
-// splitmix64: a few instructions, and the same numbers everywhere.
-class Random {
- public:
-  explicit Random(uint64_t seed) : state_(seed) {}
-
-  // Uniform enough in [0, bound).
-  uint64_t below(uint64_t bound) {
-    uint64_t z = (state_ += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return (z ^ (z >> 31)) % bound;
-  }
-
- private:
-  uint64_t state_;
-};
 
 constexpr std::array<std::string_view, 4> kLevels = {"DEBUG", "INFO", "WARN", "ERROR"};
 constexpr std::array<std::string_view, 24> kWords = {
@@ -120,7 +104,7 @@ std::string path_of_made_file() {
   const auto directory =
       std::filesystem::temp_directory_path() / ("uring-bufio-bench-" + std::to_string(::getuid()));
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) die(directory.string(), errno);
-  struct stat found{};
+  struct stat found {};
   if (::lstat(directory.c_str(), &found) != 0) die(directory.string(), errno);
   if (!S_ISDIR(found.st_mode) || found.st_uid != ::getuid())
     die(directory.string() + " is not ours", 0);
@@ -142,7 +126,7 @@ Corpus Corpus::open_or_make() {
   if (given == nullptr && size_of_file(path) != kMadeSize) make(path);
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) die(path, errno);
-  struct stat found{};
+  struct stat found {};
   if (::fstat(fd, &found) != 0) die(path, errno);
   if (!S_ISREG(found.st_mode) || found.st_size == 0)
     die(path + ": not a regular file, or empty", 0);

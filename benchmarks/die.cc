@@ -8,7 +8,7 @@
 namespace bench {
 
 void die(std::string_view what, int error) {
-  std::cerr << "file_read: " << what;
+  std::cerr << "benchmark: " << what;
   if (error != 0) std::cerr << ": " << std::generic_category().message(error);
   std::cerr << '\n';
   std::_Exit(1);

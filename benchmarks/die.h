@@ -11,7 +11,7 @@
 
 namespace bench {
 
-// Prints "file_read: WHAT: strerror(ERROR)" to stderr, without the last part if `error` is 0, and
+// Prints "benchmark: WHAT: strerror(ERROR)" to stderr, without the last part if `error` is 0, and
 // exits with 1.
 [[noreturn]] void die(std::string_view what, int error);
 

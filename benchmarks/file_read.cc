@@ -11,11 +11,9 @@
 // contestants alike, and targets are ratios of medians. The cold batch comes last because it
 // changes how the page cache holds the file.
 
-#include <benchmark/benchmark.h>
-
-#include <string>
 #include <vector>
 
+#include "benchmarks/batch.h"
 #include "benchmarks/corpus.h"
 #include "benchmarks/groups.h"
 #include "benchmarks/processors.h"
@@ -57,33 +55,10 @@ std::vector<bench::BoundTarget> bound_targets() {
   };
 }
 
-// Ours first, so that the command line can override them.
-std::vector<std::string> arguments_with_defaults(int argc, char** argv) {
-  std::vector<std::string> all = {
-      argv[0], "--benchmark_enable_random_interleaving=true", "--benchmark_repetitions=9",
-      "--benchmark_min_time=0.001",  // One pass is long enough.
-  };
-  all.insert(all.end(), argv + 1, argv + argc);
-  return all;
-}
-
-void run_batch(bench::Scoreboard& scoreboard) {
-  benchmark::RunSpecifiedBenchmarks(&scoreboard);
-  benchmark::ClearRegisteredBenchmarks();
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::vector<std::string> arguments = arguments_with_defaults(argc, argv);
-  std::vector<char*> pointers;
-  pointers.reserve(arguments.size() + 1);
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-  pointers.push_back(nullptr);
-  int count = static_cast<int>(arguments.size());
-  benchmark::Initialize(&count, pointers.data());
-  if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) return 1;
-
+  bench::initialize(argc, argv);
   const bench::Corpus corpus = bench::Corpus::open_or_make();
   bench::pin_this_thread(bench::processors().contestant);
   corpus.warm();
@@ -92,8 +67,8 @@ int main(int argc, char** argv) {
   bench::add_lines(corpus);
   bench::add_pipe(corpus);
   bench::add_hit();
-  run_batch(scoreboard);
+  bench::run_batch(scoreboard);
   bench::add_cold(corpus);
-  run_batch(scoreboard);
+  bench::run_batch(scoreboard);
   scoreboard.print_targets(ratio_targets(), bound_targets());
 }

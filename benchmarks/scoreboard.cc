@@ -72,6 +72,7 @@ bool Scoreboard::ReportContext(const Context& /*context*/) {
     std::cout
         << "This machine is busy: rates are too low, and ratios that need two cores mean little.\n";
   }
+  if (!print_) return true;
   std::cout << '\n'
             << std::left << std::setw(30) << "benchmark" << std::right << std::setw(9) << "median"
             << std::setw(9) << "best" << std::setw(9) << "worst" << '\n';
@@ -89,6 +90,7 @@ void Scoreboard::ReportRuns(const std::vector<Run>& runs) {
   }
   for (auto& [counter, values] : counters) {
     std::sort(values.begin(), values.end());
+    if (!print_) continue;
     const bool more_is_better = counter == kBytesPerSecond;
     const double best = more_is_better ? values.back() : values.front();
     const double worst = more_is_better ? values.front() : values.back();

@@ -42,18 +42,26 @@ struct BoundTarget {
 
 class Scoreboard : public benchmark::BenchmarkReporter {
  public:
+  // Whether each benchmark's samples are printed as they come. A program whose benchmarks have many
+  // counters prints a table of its own.
+  enum class Samples { kPrinted, kKept };
+
+  explicit Scoreboard(Samples samples = Samples::kPrinted) : print_(samples == Samples::kPrinted) {}
+
   bool ReportContext(const Context& context) override;
   void ReportRuns(const std::vector<Run>& runs) override;
+
+  // The median over the repetitions, or a negative number if there were none.
+  double median(const std::string& benchmark, const std::string& counter) const;
 
   // Targets whose benchmarks did not run are listed as such.
   void print_targets(const std::vector<RatioTarget>& ratios,
                      const std::vector<BoundTarget>& bounds) const;
 
  private:
-  // The median over the repetitions, or a negative number if there were none.
-  double median(const std::string& benchmark, const std::string& counter) const;
   std::string explain(const std::string& limit) const;
 
+  bool print_;
   std::map<std::string, std::map<std::string, std::vector<double>>>
       samples_;  // benchmark -> counter -> sorted
 };
