@@ -1,5 +1,6 @@
 #include "uring/testing/sim_kernel.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 
@@ -65,7 +66,8 @@ SimKernel::~SimKernel() = default;
 void SimKernel::attach(int fd, std::shared_ptr<SimObject> object) {
   struct stat now;
   URING_CHECK(fstat(fd, &now) == 0, "an object was attached to a descriptor that is not open");
-  attachments_[fd] = {{now.st_dev, now.st_ino}, std::move(object)};
+  int access = fcntl(fd, F_GETFL) & O_ACCMODE;
+  attachments_[fd] = {{now.st_dev, now.st_ino}, access, std::move(object)};
 }
 
 std::shared_ptr<SimFile> SimKernel::attach_file(int fd, std::string bytes) {

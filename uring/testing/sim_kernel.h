@@ -120,6 +120,7 @@ class SimKernel final : public Kernel {
  private:
   struct Attachment {
     DescriptorIdentity identity;
+    int access;  // O_RDONLY …
     std::shared_ptr<SimObject> object;
   };
   struct Echo {
@@ -170,6 +171,8 @@ class SimKernel final : public Kernel {
   void violation(const SimRequest& request, std::string_view what);
   template <class... Parts>
   void log(const Parts&... parts);
+  template <class... Parts>
+  void log_request(std::string_view verb, const SimRequest& request, const Parts&... parts);
 
   Choices& choices_;
   SimKnobs knobs_;

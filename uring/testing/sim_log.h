@@ -6,8 +6,10 @@
 #define URING_TESTING_SIM_LOG_H_
 
 #include <string>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "uring/status.h"
 #include "uring/testing/sim_kernel.h"
 #include "uring/testing/sim_request.h"
 
@@ -19,6 +21,12 @@ std::string describe(const SimRequest& request);
 template <class... Parts>
 void SimKernel::log(const Parts&... parts) {
   if (recording_) trace_.push_back(absl::StrCat(parts...));
+}
+
+template <class... Parts>
+void SimKernel::log_request(std::string_view verb, const SimRequest& request,
+                            const Parts&... parts) {
+  if (recording_) trace_.push_back(absl::StrCat(as_absl(verb), " ", describe(request), parts...));
 }
 
 }  // namespace uring::testing

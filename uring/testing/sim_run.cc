@@ -59,17 +59,18 @@ bool SimKernel::can_go_on(const SimRequest& request) const {
   return request.state != State::kArmed || request.doomed || !request.tried || ready(request);
 }
 
-// One step of one request of `ring` (null: of any); of one that would have to be left waiting for
-// its cancelling only as the last resort. False if nobody can make one.
+// One step of one request of `ring` (null: of any); of one that only waits for its cancelling as
+// the last resort. False if nobody can make one.
 bool SimKernel::step_one(const SimRing* ring, bool last_resort) {
   for (bool doomed : {false, true}) {
     if (doomed && !last_resort) return false;
+    bool whoever = knobs_.any_order && last_resort;
     candidates_.clear();
     for (size_t i = 0; i < live_.size(); ++i) {
       SimRequest& request = *live_[i];
       if (ring != nullptr && request.ring != ring) continue;
       bool waits = request.doomed && request.state == State::kArmed;
-      if (waits != doomed || !can_go_on(request)) continue;
+      if ((waits != doomed && !whoever) || !can_go_on(request)) continue;
       candidates_.push_back(i);
       if (!knobs_.any_order) break;
     }
@@ -271,7 +272,7 @@ void SimKernel::copy(SimRequest& request) {
 
 // The next `size` bytes, between the request's memory and its own.
 void SimKernel::copy_bytes(SimRequest& request, size_t size) {
-  if (size > 0) log("copy ", describe(request), ": ", request.copied, "+", size);
+  if (size > 0) log_request("copy", request, ": ", request.copied, "+", size);
   bool reads = request.kind == Kind::kRead;
   if (reads && request.ring == nullptr) counts_.written_late += size;
   size_t begin = 0;
@@ -307,7 +308,7 @@ void SimKernel::post(SimRequest& request) {
   for (const iovec& part : request.memory) check_memory(request, part.iov_base, part.iov_len);
   bool more = request.multishot && request.result > 0 && request.ring != nullptr &&
               !request.ring->full() && !choices_.one_in(knobs_.end_multishot_one_in);
-  log("complete ", describe(request), ": ", request.result, more ? " and more to come" : "");
+  log_request("complete", request, ": ", request.result, more ? " and more to come" : "");
   if (request.ring != nullptr) {
     SimCompletion completion = {request.user_data, request.result, request.completion_flags};
     if (more) completion.flags |= IORING_CQE_F_MORE;

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 
@@ -45,7 +46,7 @@ bool SimKernel::take(SimRing& ring) {
   request.user_data = entry.user_data;
   request.opcode = entry.opcode;
   int error = read_entry(entry, request);
-  log("take ", describe(request));
+  log_request("take", request);
   if (error < 0) {
     end(request, error);
     post(request);
@@ -85,7 +86,7 @@ int SimKernel::read_entry(const io_uring_sqe& entry, SimRequest& request) {
   request.selects_buffer = (entry.flags & IOSQE_BUFFER_SELECT) != 0;
   switch (entry.opcode) {
     case IORING_OP_NOP:
-      return request.selects_buffer ? -EINVAL : 0;
+      return request.selects_buffer ? -EOPNOTSUPP : 0;
     case IORING_OP_FSYNC:
       request.fd = entry.fd;
       request.names_descriptor = true;
@@ -136,7 +137,7 @@ int SimKernel::read_transfer(const io_uring_sqe& entry, SimRequest& request) {
     case IORING_OP_WRITEV:
     case IORING_OP_SEND:
       request.kind = Kind::kWrite;
-      if (request.selects_buffer) return -EINVAL;
+      if (request.selects_buffer) return -EOPNOTSUPP;
       break;
     default:
       request.kind = Kind::kRead;
@@ -171,13 +172,20 @@ int SimKernel::find_object(SimRequest& request) {
     return -EBADF;
   }
   request.identity = {now.st_dev, now.st_ino};
+  bool regular = S_ISREG(now.st_mode) || S_ISBLK(now.st_mode);
+  if (request.kind == Kind::kNothing) return regular ? 0 : -EINVAL;
+  int access;
   auto attachment = attachments_.find(request.fd);
   if (attachment != attachments_.end() && attachment->second.identity == request.identity) {
     request.object = attachment->second.object;
-  } else if (request.kind != Kind::kNothing) {
-    bool pollable = !S_ISREG(now.st_mode) && !S_ISDIR(now.st_mode) && !S_ISBLK(now.st_mode);
+    access = attachment->second.access;
+  } else {
+    bool pollable = !regular && !S_ISDIR(now.st_mode);
     request.object = std::make_shared<SystemObject>(request.fd, pollable);
+    access = fcntl(request.fd, F_GETFL) & O_ACCMODE;
   }
+  if (request.kind == Kind::kRead && access == O_WRONLY) return -EBADF;
+  if (request.kind == Kind::kWrite && access == O_RDONLY) return -EBADF;
   if (is_fixed(request.opcode)) {
     const iovec& memory = request.memory.front();
     if (!request.ring->fixed(request.group, memory.iov_base, memory.iov_len)) return -EFAULT;
@@ -201,7 +209,7 @@ void SimKernel::cancel(SimRequest& request) {
     bool matches = any || (by_fd ? target->fd == request.fd : target->user_data == request.offset);
     if (!matches) continue;
     answer = cancel_target(*target);
-    log("cancel ", describe(*target), ": ", answer);
+    log_request("cancel", *target, ": ", answer);
     if (answer == 0) ++cancelled;
     if (!all) break;
   }
