@@ -124,13 +124,30 @@ TEST_F(SimBuffersTest, AMultishotReceiveGoesOnUntilTheBuffersAreUsedUp) {
   BufferGroup group(ring, 7, 2, 8);
   recv_multishot(ring, 1, fd.get(), 7);
   stream->feed("0123456789");
-  Completions completions = ring.run(3);
+  Completions completions = ring.run(2);
   EXPECT_EQ(completions,
-            (Completions{
-                {1, 8, buffer_flag(0) | kMore}, {1, 2, buffer_flag(1) | kMore}, {1, -ENOBUFS, 0}}));
+            (Completions{{1, 8, buffer_flag(0) | kMore}, {1, 2, buffer_flag(1) | kMore}}));
   EXPECT_EQ(group.text(completions[0]), "01234567");
   EXPECT_EQ(group.text(completions[1]), "89");
+  // Now it waits for bytes, and then looks for a buffer.
+  EXPECT_EQ(kernel_.in_flight(), 1u);
+  stream->feed("x");
+  EXPECT_EQ(to_text(ring.run(1)), "1:ENOBUFS");
   EXPECT_EQ(kernel_.in_flight(), 0u);
+  EXPECT_EQ(stream->unread(), 1u);
+}
+
+TEST_F(SimBuffersTest, AMultishotThatFilledItsBufferOrIsEagerLooksForTheNextAtOnce) {
+  for (bool eager : {false, true}) {
+    kernel_.knobs().eager_buffers_one_in = eager ? 1 : 0;
+    auto [fd, other_end] = make_sockets();
+    auto stream = kernel_.attach_stream(fd.get());
+    RawRing ring(kernel_);
+    BufferGroup group(ring, 7, 1, 8);
+    recv_multishot(ring, 1, fd.get(), 7);
+    stream->feed(eager ? "012" : "01234567");
+    EXPECT_EQ(to_text(ring.run(2)), eager ? "1:3 1:ENOBUFS" : "1:8 1:ENOBUFS");
+  }
 }
 
 TEST_F(SimBuffersTest, AnEmptyBufferRingHidesTheEndOfTheStream) {

@@ -77,7 +77,9 @@ std::shared_ptr<SimFile> SimKernel::attach_file(int fd, std::string bytes) {
 }
 
 std::shared_ptr<SimStream> SimKernel::attach_stream(int fd) {
-  auto stream = std::make_shared<SimStream>();
+  struct stat now;
+  bool socket = fstat(fd, &now) == 0 && S_ISSOCK(now.st_mode);
+  auto stream = std::make_shared<SimStream>(socket);
   attach(fd, stream);
   return stream;
 }
@@ -255,9 +257,10 @@ void SimKernel::run(SimRing& ring) {
 
 int SimKernel::wait(SimRing& ring, unsigned min_complete, const __kernel_timespec* timeout) {
   if (ring.ready() >= min_complete) return 0;
+  // However a wait ends, it has not failed if there is something in the queue.
   if (choices_.one_in(knobs_.interrupted_wait_one_in)) {
     log("interrupt a wait");
-    return -EINTR;
+    return ring.ready() > 0 ? 0 : -EINTR;
   }
   bool slow = timeout != nullptr && to_duration(*timeout) <= kLongestSlowness &&
               choices_.one_in(knobs_.slow_one_in);
@@ -269,7 +272,7 @@ int SimKernel::wait(SimRing& ring, unsigned min_complete, const __kernel_timespe
     if (timeout != nullptr) {
       now_ += to_duration(*timeout);
       log("wait to the limit");
-      return -ETIME;
+      return ring.ready() > 0 ? 0 : -ETIME;
     }
     if (on_idle && on_idle()) continue;
     if (!wait_for_system(ring)) report_idle();

@@ -39,6 +39,7 @@ SimKnobs random_knobs(Choices& choices) {
   knobs.short_submit_one_in = sometimes(choices, 2, 6);
   knobs.interrupted_wait_one_in = sometimes(choices, 2, 10);
   knobs.slow_one_in = sometimes(choices, 2, 10);
+  knobs.eager_buffers_one_in = choices.below(3);
   knobs.buffer_at_end_one_in = choices.below(3);
   knobs.buffer_with_error_one_in = sometimes(choices, 1, 4);
   knobs.repeat_one_in = sometimes(choices, 4, 20);

@@ -51,6 +51,9 @@ struct SimKnobs {
   uint32_t slow_one_in = 0;  // a wait with a limit ends at its limit, whatever could go on
 
   // --- provided buffers: what kernels differ in
+  // A multishot request that has emptied its stream looks for its next buffer at once, and ends
+  // with ENOBUFS if there is none, instead of when there are bytes again.
+  uint32_t eager_buffers_one_in = 0;
   uint32_t buffer_at_end_one_in = 0;      // the end of the stream consumes a buffer
   uint32_t buffer_with_error_one_in = 0;  // F_BUFFER with an error, for a buffer that stays
 

@@ -38,18 +38,21 @@ ssize_t SimFile::write(uint64_t offset, std::string_view bytes) {
 
 short SimStream::ready(short events) const {
   int found = 0;
-  if (unread() > 0 || ended_ || error_ != 0) found |= POLLIN | POLLRDNORM;
+  // The end of a socket reads as something to read, that of a pipe is a hang-up and no more.
+  if (unread() > 0 || error_ != 0 || (ended_ && socket_)) found |= POLLIN | POLLRDNORM;
   if (room_ > 0 || hung_up_) found |= POLLOUT | POLLWRNORM;
+  bool writing = (events & POLLOUT) != 0;
   found &= events;
-  if (error_ != 0 || (hung_up_ && (events & POLLOUT) != 0)) found |= POLLERR;
-  if (ended_) found |= POLLHUP;
+  // These are told whether they were asked for or not.
+  if (ended_ && socket_) found |= POLLRDHUP;
+  if (error_ != 0 || (hung_up_ && writing && !socket_)) found |= POLLERR;
+  if (ended_ && (!socket_ || hung_up_)) found |= POLLHUP;
   return static_cast<short>(found);
 }
 
 size_t SimStream::available(uint64_t /*offset*/) const { return unread(); }
 
-ssize_t SimStream::read(uint64_t offset, size_t size, std::string& into) {
-  if (offset != 0 && offset != kPosition) return -ESPIPE;
+ssize_t SimStream::read(uint64_t /*offset*/, size_t size, std::string& into) {
   if (unread() == 0) return -std::exchange(error_, 0);
   size = std::min(size, unread());
   into.assign(incoming_, taken_, size);
@@ -68,8 +71,7 @@ ssize_t SimStream::reserve(size_t size) {
   return static_cast<ssize_t>(size);
 }
 
-ssize_t SimStream::write(uint64_t offset, std::string_view bytes) {
-  if (offset != 0 && offset != kPosition) return -ESPIPE;
+ssize_t SimStream::write(uint64_t /*offset*/, std::string_view bytes) {
   written_ += bytes;
   return static_cast<ssize_t>(bytes.size());
 }
@@ -86,7 +88,7 @@ ssize_t SystemObject::read(uint64_t offset, size_t size, std::string& into) {
   ssize_t result = offset == kPosition
                        ? ::read(fd_, into.data(), size)
                        : ::pread(fd_, into.data(), size, static_cast<off_t>(offset));
-  if (result < 0 && errno == ESPIPE && offset == 0) result = ::read(fd_, into.data(), size);
+  if (result < 0 && errno == ESPIPE) result = ::read(fd_, into.data(), size);
   if (result < 0) return -errno;
   into.resize(static_cast<size_t>(result));
   return result;
@@ -96,7 +98,7 @@ ssize_t SystemObject::write(uint64_t offset, std::string_view bytes) {
   ssize_t result = offset == kPosition
                        ? ::write(fd_, bytes.data(), bytes.size())
                        : ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-  if (result < 0 && errno == ESPIPE && offset == 0) {
+  if (result < 0 && errno == ESPIPE) {
     result = ::write(fd_, bytes.data(), bytes.size());
   }
   return result < 0 ? -errno : result;

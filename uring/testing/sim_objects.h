@@ -66,6 +66,8 @@ class SimFile final : public SimObject {
 // One end of a pipe or socket. The test is its other end.
 class SimStream final : public SimObject {
  public:
+  explicit SimStream(bool socket = false) : socket_(socket) {}
+
   // --- the incoming direction: what requests read
   void feed(std::string_view bytes) { incoming_ += bytes; }  // more has arrived
   void end() { ended_ = true; }                              // and nothing more will
@@ -87,6 +89,7 @@ class SimStream final : public SimObject {
   ssize_t write(uint64_t offset, std::string_view bytes) override;
 
  private:
+  bool socket_;
   std::string incoming_;
   size_t taken_ = 0;  // of incoming_, from its start
   std::string written_;

@@ -70,6 +70,7 @@ struct SimRequest {
 
   // --- how far it is
   bool tried = false;        // it has had its chance to fail
+  bool waits_first = false;  // for bytes, and looks for a buffer then
   bool doomed = false;       // somebody asked for its cancelling and was not told the truth
   bool memory_gone = false;  // reported, and not to be touched
   bool reported = false;     // its descriptor was, too

@@ -202,6 +202,7 @@ bool SimKernel::fails_now(SimRequest& request) {
 // it has to wait. It runs then, or is done.
 bool SimKernel::claim(SimRequest& request) {
   if (request.selects_buffer) {
+    if (request.waits_first && !ready(request)) return false;
     // It is looked for before anything else, and put back if there is nothing to read: so an empty
     // ring of buffers hides the end of the stream.
     if (!select_buffer(request)) {
@@ -323,6 +324,8 @@ void SimKernel::post(SimRequest& request) {
     }
   }
   if (!more) return retire(request);
+  bool filled = static_cast<size_t>(request.result) == request.length;
+  request.waits_first = !filled && !choices_.one_in(knobs_.eager_buffers_one_in);
   request.state = State::kArmed;
   request.tried = false;
   request.pieces = 0;

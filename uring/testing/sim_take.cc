@@ -186,6 +186,9 @@ int SimKernel::find_object(SimRequest& request) {
   }
   if (request.kind == Kind::kRead && access == O_WRONLY) return -EBADF;
   if (request.kind == Kind::kWrite && access == O_RDONLY) return -EBADF;
+  // Pipes do not look at offsets.
+  bool somewhere = request.offset != 0 && request.offset != SimObject::kPosition;
+  if (S_ISSOCK(now.st_mode) && somewhere) return -ESPIPE;
   if (is_fixed(request.opcode)) {
     const iovec& memory = request.memory.front();
     if (!request.ring->fixed(request.group, memory.iov_base, memory.iov_len)) return -EFAULT;
@@ -224,7 +227,7 @@ int SimKernel::cancel_target(SimRequest& target) {
   bool armed = target.state == State::kArmed;
   if (held_) {
     target.doomed |= armed;
-    return -EALREADY;
+    return choices_.one_in(knobs_.cancel_not_found_one_in) ? -ENOENT : -EALREADY;
   }
   if (choices_.one_in(knobs_.cancel_not_found_one_in)) {
     target.doomed |= armed;
