@@ -146,6 +146,12 @@ TEST_F(SimEnteringTest, AWaitWithALimitMovesTheClockThere) {
   EXPECT_EQ(kernel_.now() - before, milliseconds(101'001));
 }
 
+TEST_F(SimEnteringTest, SleepingTakesVirtualTimeOnly) {
+  TimePoint before = kernel_.now();
+  kernel_.sleep(std::chrono::hours(1));
+  EXPECT_EQ(kernel_.now() - before, std::chrono::hours(1));
+}
+
 TEST_F(SimEnteringTest, AWaitWithoutALimitAsksTheTestToChangeSomething) {
   auto [fd, other_end] = make_pipe();
   auto stream = kernel_.attach_stream(fd.get());
