@@ -30,7 +30,7 @@ class Mailbox;
 class Posted : private ListNode<PostedTag> {
  protected:
   Posted() = default;
-  ~Posted() = default;
+  virtual ~Posted() = default;
 
  private:
   friend class Mailbox;

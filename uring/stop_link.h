@@ -44,7 +44,7 @@ class StopLink : private Posted {
 
  protected:
   StopLink() = default;
-  ~StopLink() { disarm(); }
+  ~StopLink() override { disarm(); }
 
  private:
   // From the loop; idle again. May destroy the link.
