@@ -24,6 +24,8 @@ class OwnedFd {
   int get() const { return descriptor_ ? descriptor_->fd() : -1; }
   // Gives the number away: the caller closes it.
   int release() { return descriptor_ ? descriptor_->release() : -1; }
+  // Gives the descriptor away, to who shares it: its last share closes it, unless it was borrowed.
+  Ref<Descriptor> take() { return std::move(descriptor_); }
 
  private:
   Ref<Descriptor> descriptor_;
