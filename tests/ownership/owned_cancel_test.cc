@@ -1,0 +1,550 @@
+// Owned calls that are cancelled, dropped, or lose their Ring, at every moment.
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "gtest/gtest.h"
+#include "tests/guard_memory.h"
+#include "tests/held_memory.h"
+#include "tests/ownership/owned_testing.h"
+#include "uring/block_on.h"
+#include "uring/linux_kernel.h"
+#include "uring/read_owned.h"
+#include "uring/sized_array.h"
+#include "uring/sleep.h"
+#include "uring/spawn.h"
+#include "uring/status.h"
+#include "uring/timeout.h"
+#include "uring/when_any.h"
+#include "uring/write_owned.h"
+
+namespace uring {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::GuardMemory;
+using testing::HeldMemory;
+using testing::open_descriptors;
+using testing::Pipe;
+using testing::ResourceBuffer;
+using testing::TemporaryFile;
+using testing::turn_until;
+using testing::Waiting;
+
+// --- cancel(): buffer and bytes come back --------------------------------------------------------
+
+using OwnedCancel = testing::OwnedTest;
+
+TEST_F(OwnedCancel, BeforeItIsAwaitedAsksNobody) {
+  const Pipe silent;
+  auto call = read_owned(borrow(silent.reader()), std::string("kept"));
+  call.cancel();
+  auto [result, buffer] = block_on(ring(), call);
+  EXPECT_TRUE(absl::IsCancelled(result.status()));
+  EXPECT_EQ(buffer, "kept");
+  EXPECT_EQ(sent(), 0u);
+}
+
+TEST_F(OwnedCancel, InFlightEndsWithTheTerminalCompletion) {
+  const Pipe silent;
+  Waiting call(read_owned(borrow(silent.reader(), "silent"), std::string("kept")));
+  ring().core().submit();
+  call.call().cancel();
+  EXPECT_FALSE(call.over()) << "not before the kernel is done";
+  ASSERT_TRUE(call.finish(ring()));
+  EXPECT_TRUE(absl::IsCancelled(call->result.status())) << call->result.status();
+  EXPECT_EQ(errno_of(call->result.status()), ECANCELED);
+  EXPECT_NE(call->result.status().message().find("read silent"), std::string::npos);
+  EXPECT_EQ(call->buffer, "kept");
+  EXPECT_EQ(ring().stats().buried, 0u);
+}
+
+TEST_F(OwnedCancel, HandsBackBytesThatWonTheRace) {
+  const Pipe pipe;
+  ASSERT_TRUE(pipe.write("in time"));
+  Waiting call(read_owned(borrow(pipe.reader()), SizedArray(100)));
+  ring().core().submit();  // its completion waits in the queue
+  call.call().cancel();
+  ASSERT_TRUE(call.finish(ring()));
+  ASSERT_TRUE(call->result.ok()) << call->result.status();
+  EXPECT_EQ(call->buffer.view(), "in time");
+}
+
+TEST_F(OwnedCancel, AfterTheEndDoesNothing) {
+  const Pipe pipe;
+  ASSERT_TRUE(pipe.write("bytes"));
+  Waiting call(read_owned(borrow(pipe.reader()), SizedArray(100)));
+  const Canceller canceller = call.call().canceller();
+  ASSERT_TRUE(call.finish(ring()));
+  call.call().cancel();
+  canceller.cancel();
+  EXPECT_EQ(call->buffer.view(), "bytes");
+  EXPECT_EQ(ring().stats().cancels, 0u);
+  call.destroy();
+  canceller.cancel();  // outlives the call
+}
+
+TEST_F(OwnedCancel, OfWhatWasNotHandedOverYetTakesNoRequest) {
+  const Pipe silent;
+  ASSERT_NO_FATAL_FAILURE(make_small_ring(8, 16));
+  std::vector<std::optional<Waiting<BufferCall<std::string>>>> calls(12);  // 8 fit
+  const File file = borrow(silent.reader());
+  for (auto& call : calls) call.emplace(read_owned(file, std::string("kept")));
+  ASSERT_GT(ring().stats().waiting_for_entry, 0u);
+  calls.back()->call().cancel();
+  ASSERT_TRUE(turn_until(
+      ring(), [&] { return calls.back()->over(); }, 3));
+  EXPECT_TRUE(absl::IsCancelled((*calls.back())->result.status()));
+  EXPECT_EQ((*calls.back())->buffer, "kept");
+  EXPECT_EQ(ring().stats().cancels, 0u);
+  for (auto& call : calls) call->call().cancel();
+  for (auto& call : calls) ASSERT_TRUE(call->finish(ring()));
+  calls.clear();
+}
+
+TEST_F(OwnedCancel, TwiceCancelsOnce) {
+  const Pipe silent;
+  Waiting call(read_owned(borrow(silent.reader()), std::string("kept")));
+  ring().core().submit();
+  call.call().cancel();
+  call.call().canceller().cancel();
+  ASSERT_TRUE(call.finish(ring()));
+  EXPECT_EQ(ring().stats().cancels, 1u);
+}
+
+TEST_F(OwnedCancel, IsNotDroppedWhileSystemCallsFail) {
+  const Pipe silent;
+  Waiting call(read_owned(borrow(silent.reader()), std::string("kept")));
+  ring().core().submit();
+  kernel().fail_enters(EBUSY, 30);
+  call.call().cancel();
+  ASSERT_TRUE(call.finish(ring()));
+  EXPECT_TRUE(absl::IsCancelled(call->result.status()));
+}
+
+TEST_F(OwnedCancel, IsNotSentAgainWhateverTheKernelSays) {
+  for (const int said : {-EINTR, -EAGAIN}) {
+    SCOPED_TRACE(said);
+    const Pipe silent;
+    Waiting call(read_owned(borrow(silent.reader()), std::string("kept")));
+    ring().core().submit();
+    sent();
+    answer({said});
+    call.call().cancel();
+    ASSERT_TRUE(call.finish(ring()));
+    EXPECT_TRUE(absl::IsCancelled(call->result.status())) << call->result.status();
+    EXPECT_EQ(call->buffer, "kept");
+    EXPECT_EQ(sent(), 0u);
+  }
+}
+
+TEST_F(OwnedCancel, WhileItPollsReadsNothingAnyMore) {
+  for (const int poll_said : {-ECANCELED, -EINTR, 1 << 3}) {
+    SCOPED_TRACE(poll_said);
+    const TemporaryFile file("contents");
+    answer({-EAGAIN, poll_said});
+    Waiting call(read_owned(borrow(file.fd()), std::string("kept"), 0));
+    ring().core().turn();  // the read said EAGAIN, a poll is queued
+    ASSERT_FALSE(call.over());
+    sent();
+    call.call().cancel();
+    ASSERT_TRUE(call.finish(ring()));
+    EXPECT_TRUE(absl::IsCancelled(call->result.status()));
+    EXPECT_EQ(call->buffer.size(), 4u);
+    EXPECT_EQ(sent(), 0u);
+  }
+}
+
+TEST_F(OwnedCancel, OfAnExactReadHandsBackTheBytesSoFar) {
+  const Pipe pipe;
+  ASSERT_TRUE(pipe.write("first"));
+  Waiting call(read_exact_owned(borrow(pipe.reader()), SizedArray(100), 10));
+  ASSERT_TRUE(turn_until(ring(), [&] { return ring().stats().completions == 1; }));
+  ring().core().submit();
+  call.call().cancel();
+  ASSERT_TRUE(call.finish(ring()));
+  EXPECT_TRUE(absl::IsCancelled(call->status)) << call->status;
+  EXPECT_EQ(call->transferred, 5u);
+  EXPECT_EQ(call->buffer.view(), "first");
+  ASSERT_TRUE(pipe.write("next"));
+  auto [result, rest] = block_on(ring(), read_owned(borrow(pipe.reader()), SizedArray(100)));
+  EXPECT_EQ(rest.view(), "next") << "none lost, none twice";
+}
+
+// A part is there when the cancel comes: it is handed back, and no other is asked for.
+TEST_F(OwnedCancel, OfAnExactReadThatMovesOnEndsIt) {
+  const Pipe pipe;
+  ASSERT_TRUE(pipe.write("part"));
+  Waiting call(read_exact_owned(borrow(pipe.reader()), SizedArray(100), 10));
+  ring().core().submit();
+  call.call().cancel();
+  ASSERT_TRUE(call.finish(ring()));
+  EXPECT_TRUE(absl::IsCancelled(call->status));
+  EXPECT_EQ(call->transferred, 4u);
+  EXPECT_EQ(call->buffer.view(), "part");
+  EXPECT_EQ(sent(), 1u);
+}
+
+TEST_F(OwnedCancel, OfAWriteSaysHowMuchWasWritten) {
+  const Pipe pipe(O_NONBLOCK);
+  const int room = fcntl(pipe.writer(), F_GETPIPE_SZ);
+  Waiting call(write_all_owned(borrow(pipe.writer()), std::string(200000, 'w')));
+  // Until the pipe is full: then it waits.
+  int held = 0;
+  for (int turn = 0; turn < 1000 && held < room; ++turn) {
+    ring().core().submit();
+    ASSERT_EQ(ioctl(pipe.reader(), FIONREAD, &held), 0);
+  }
+  ASSERT_EQ(held, room);
+  call.call().cancel();
+  ASSERT_TRUE(call.finish(ring()));
+  EXPECT_TRUE(absl::IsCancelled(call->status)) << call->status;
+  EXPECT_EQ(call->transferred, static_cast<size_t>(room));
+  EXPECT_EQ(call->buffer.size(), 200000u);
+}
+
+Task<> cancel_soon(Ring& ring, Canceller canceller) {
+  co_await sleep_for(ring, milliseconds(1));
+  canceller.cancel();
+}
+
+Task<std::string> read_for_a_while(Ring& ring, File file) {
+  auto call = read_owned(file, std::string("kept"));
+  spawn(ring, cancel_soon(ring, call.canceller()));
+  auto [result, buffer] = co_await call;
+  if (!absl::IsCancelled(result.status())) co_return "not cancelled";
+  co_return std::move(buffer);
+}
+
+TEST_F(OwnedCancel, ByAnotherCoroutine) {
+  const Pipe silent;
+  EXPECT_EQ(block_on(ring(), read_for_a_while(ring(), borrow(silent.reader()))), "kept");
+}
+
+// --- destroyed waiters ---------------------------------------------------------------------------
+
+class DestroyedWaiter : public testing::OwnedTest {
+ protected:
+  // Its memory, once freed, cannot be written to.
+  GuardMemory& memory() { return memory_; }
+  ResourceBuffer buffer(size_t size = 64) { return ResourceBuffer(memory_, size); }
+  bool all_freed() const { return memory_.retired() == memory_.allocated(); }
+
+  void TearDown() override {
+    OwnedTest::TearDown();
+    EXPECT_TRUE(all_freed()) << "leaked";
+  }
+
+ private:
+  GuardMemory memory_;
+};
+
+TEST_F(DestroyedWaiter, NeverAwaitedFreesAtOnce) {
+  const Pipe silent;
+  {
+    auto call = read_owned(borrow(silent.reader()), buffer());
+    EXPECT_FALSE(all_freed());
+  }
+  EXPECT_TRUE(all_freed());
+}
+
+TEST_F(DestroyedWaiter, LeavesBufferAndDescriptorToTheRingUntilTheTerminalCompletion) {
+  const int before = open_descriptors();
+  Pipe pipe;
+  const int fd = pipe.reader();
+  Waiting call(read_owned(File(ring(), pipe.take_reader("a pipe")), buffer(100)));
+  ring().core().submit();
+  call.destroy();
+  EXPECT_FALSE(all_freed());
+  EXPECT_NE(fcntl(fd, F_GETFD), -1);
+  ASSERT_EQ(ring().orphans().size(), 1u);
+  EXPECT_EQ(ring().orphans()[0].what, "read a pipe");
+  EXPECT_EQ(ring().orphans()[0].pinned_bytes, 100u);
+  ASSERT_TRUE(pipe.write("too late"));
+  ASSERT_TRUE(finish_orphans());
+  EXPECT_TRUE(all_freed());
+  EXPECT_TRUE(ring().orphans().empty());
+  pipe.close_writer();
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST_F(DestroyedWaiter, OfWhatWasNotHandedOverYetFreesAtOnce) {
+  const Pipe silent;
+  ASSERT_NO_FATAL_FAILURE(make_small_ring(8, 16));
+  std::vector<std::optional<Waiting<BufferCall<ResourceBuffer>>>> calls(12);  // 8 fit
+  const File file = borrow(silent.reader());
+  for (auto& call : calls) call.emplace(read_owned(file, buffer()));
+  ASSERT_GT(ring().stats().waiting_for_entry, 0u);
+  const size_t freed = memory().retired();
+  calls.back()->destroy();
+  EXPECT_EQ(memory().retired(), freed + 1);
+  EXPECT_EQ(ring().stats().buried, 0u);
+  calls.clear();
+  ASSERT_TRUE(finish_orphans());
+}
+
+TEST_F(DestroyedWaiter, AfterTheCompletionIsNotResumed) {
+  const Pipe pipe;
+  ASSERT_TRUE(pipe.write("bytes"));
+  // The first to be resumed destroys the other, whose completion came in the same turn.
+  std::optional<Waiting<BufferCall<ResourceBuffer>>> victim;
+  struct Killer {
+    std::optional<Waiting<BufferCall<ResourceBuffer>>>& victim;
+    Task<> run(File file, ResourceBuffer buffer) {
+      auto [result, read] = co_await read_owned(file, std::move(buffer));
+      victim->destroy();
+    }
+  };
+  Killer killer = {victim};
+  testing::Root root;
+  Task<> task = killer.run(borrow(pipe.reader()), buffer(2));
+  root.start(task);
+  victim.emplace(read_owned(borrow(pipe.reader()), buffer(2)));
+  ASSERT_TRUE(turn_until(ring(), [&] { return root.ended(); }));
+  EXPECT_FALSE(victim->over());
+  EXPECT_TRUE(all_freed());
+  EXPECT_EQ(ring().stats().buried, 0u);
+}
+
+TEST_F(DestroyedWaiter, InEveryKindOfCallIsSafe) {
+  const Pipe silent;
+  Pipe full(O_NONBLOCK);
+  while (full.write("x")) {
+  }
+  const File in = borrow(silent.reader());
+  const File out = borrow(full.writer());
+  const auto several = [&] {
+    std::vector<ResourceBuffer> buffers;
+    for (int i = 0; i < 3; ++i) buffers.emplace_back(memory(), 64, 64);
+    return buffers;
+  };
+  const auto drop = [&](auto call) {
+    Waiting waiting(std::move(call));
+    ring().core().submit();
+    waiting.destroy();
+    EXPECT_EQ(ring().stats().orphans, 1u);
+    EXPECT_FALSE(all_freed());
+    EXPECT_TRUE(finish_orphans());
+    EXPECT_TRUE(all_freed());
+  };
+  drop(read_owned(in, buffer()));
+  drop(read_exact_owned(in, buffer(), 64));
+  drop(readv_owned(in, several()));
+  drop(readv_exact_owned(in, several(), 100));
+  drop(write_owned(out, ResourceBuffer(memory(), 64, 64)));
+  drop(write_all_owned(out, ResourceBuffer(memory(), 64, 64)));
+  drop(writev_owned(out, several()));
+  drop(writev_all_owned(out, several()));
+}
+
+TEST_F(DestroyedWaiter, ByATimeout) {
+  const Pipe silent;
+  auto outcome = block_on(
+      ring(), with_timeout(ring(), milliseconds(1), read_owned(borrow(silent.reader()), buffer())));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(outcome.status()));
+  ASSERT_TRUE(finish_orphans());
+}
+
+Task<> only_a_turn(Ring& ring) { co_await yield(ring); }
+Task<> read_into(File file, ResourceBuffer buffer) {
+  auto done = co_await read_owned(file, std::move(buffer));
+}
+
+TEST_F(DestroyedWaiter, ByALostRace) {
+  const Pipe silent;
+  block_on(ring(), when_any(only_a_turn(ring()), read_into(borrow(silent.reader()), buffer())));
+  ASSERT_TRUE(finish_orphans());
+}
+
+TEST_F(DestroyedWaiter, WithACancellerLeftDoesNotKeepTheMemory) {
+  const Pipe silent;
+  Waiting call(read_owned(borrow(silent.reader()), buffer()));
+  ring().core().submit();
+  const Canceller canceller = call.call().canceller();
+  call.destroy();
+  canceller.cancel();
+  ASSERT_TRUE(finish_orphans());
+  EXPECT_TRUE(all_freed());
+  canceller.cancel();
+}
+
+// What an exact read would still ask for is not asked for by an orphan.
+TEST_F(DestroyedWaiter, OfAnExactReadIsNotSentAgain) {
+  const Pipe pipe;
+  ASSERT_TRUE(pipe.write("part"));
+  Waiting call(read_exact_owned(borrow(pipe.reader()), buffer(), 10));
+  ring().core().submit();
+  call.destroy();
+  ASSERT_TRUE(finish_orphans());
+  EXPECT_EQ(sent(), 1u);
+}
+
+// --- the Ring's end ------------------------------------------------------------------------------
+
+using LostRing = DestroyedWaiter;
+
+TEST_F(LostRing, BeforeTheCallGivesTheBufferBack) {
+  const Pipe pipe;
+  auto call = read_owned(borrow(pipe.reader()), std::string("kept"));
+  destroy_ring();
+  ASSERT_NO_FATAL_FAILURE(make_ring());  // to run on
+  auto [result, buffer] = block_on(ring(), call);
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition) << result.status();
+  EXPECT_EQ(buffer, "kept");
+}
+
+TEST_F(LostRing, DrainsAndTheWaiterGoesLater) {
+  Pipe pipe;
+  const int fd = pipe.reader();
+  Waiting call(read_owned(File(ring(), pipe.take_reader()), buffer()));
+  ring().core().submit();
+  destroy_ring();
+  EXPECT_EQ(leaks(), "");
+  EXPECT_EQ(fcntl(fd, F_GETFD), -1) << "closed when the kernel was done";
+  EXPECT_FALSE(call.over());
+  call.call().cancel();
+  call.destroy();
+  EXPECT_TRUE(all_freed());
+}
+
+TEST_F(LostRing, TakesSpawnedWaitersAlong) {
+  const Pipe silent;
+  spawn(ring(), read_into(borrow(silent.reader()), buffer()));
+  ring().core().turn();
+  ring().core().submit();
+  ASSERT_EQ(ring().stats().in_flight, 1u);
+  destroy_ring();
+  EXPECT_TRUE(all_freed());
+  EXPECT_EQ(leaks(), "");
+}
+
+TEST_F(LostRing, WhileCallsWaitForAnEntryFreesThem) {
+  const Pipe silent;
+  ASSERT_NO_FATAL_FAILURE(make_small_ring(8, 16));
+  const File file = borrow(silent.reader());
+  for (int i = 0; i < 12; ++i) spawn(ring(), read_into(file, buffer()));
+  ring().core().turn();
+  ASSERT_GT(ring().stats().waiting_for_entry, 0u);
+  destroy_ring();
+  EXPECT_TRUE(all_freed());
+}
+
+// The kernel refuses to go on while a request is in flight: nobody can know when it is done.
+TEST(StrandedCall, GivesAnEmptyBufferBackAndLeaksItsOwn) {
+  static GuardMemory memory;  // what is leaked stays for ever
+  static testing::FaultKernel kernel;
+  std::string leaks;
+  RingOptions options = testing::modest_options();
+  options.kernel = &kernel;
+  options.on_leak = [&](std::string_view report) { leaks += report; };
+  std::optional<Ring> ring = Ring::create(std::move(options)).value();
+  const Pipe silent;
+  {
+    Waiting in_flight(
+        read_owned(File::borrow(*ring, silent.reader(), "lost"), ResourceBuffer(memory, 64)));
+    ring->core().submit();
+    kernel.fail_enters(EBADR);
+    ASSERT_TRUE(turn_until(
+        *ring, [&] { return in_flight.over(); }, 5));
+    EXPECT_FALSE(in_flight->result.ok());
+    EXPECT_EQ(errno_of(in_flight->result.status()), EBADR);
+    EXPECT_TRUE(in_flight->buffer.empty());
+    in_flight.call().cancel();
+    auto [result, buffer] =
+        block_on(*ring, read_owned(File::borrow(*ring, silent.reader()), std::string("kept")));
+    EXPECT_FALSE(result.ok());
+    EXPECT_EQ(buffer, "kept") << "the kernel never had it";
+  }
+  ring.reset();
+  EXPECT_NE(leaks.find("read lost, 64 bytes"), std::string::npos) << leaks;
+  EXPECT_EQ(memory.retired(), 0u);
+}
+
+// Sends everything to the kernel's worker threads, so that nobody else is held up.
+class OffloadingKernel final : public LinuxKernel {
+ public:
+  int enter(io_uring& ring, unsigned to_submit, unsigned min_complete, unsigned flags,
+            const __kernel_timespec* timeout) override {
+    const unsigned head = io_uring_smp_load_acquire(ring.sq.khead);
+    for (unsigned i = 0; i < to_submit; ++i) {
+      io_uring_sqe& entry = ring.sq.sqes[(head + i) & *ring.sq.kring_mask];
+      if (entry.opcode == IORING_OP_READ) entry.flags |= IOSQE_ASYNC;
+    }
+    return LinuxKernel::enter(ring, to_submit, min_complete, flags, timeout);
+  }
+};
+
+class HeldRead : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!memory_.why_not().empty()) GTEST_SKIP() << memory_.why_not();
+    RingOptions options = testing::modest_options();
+    options.kernel = &kernel_;
+    options.drain_timeout = milliseconds(200);
+    options.on_leak = [this](std::string_view report) { leaks_ += report; };
+    ring_.emplace(Ring::create(std::move(options)).value());
+    call_.emplace(read_owned(File::borrow(*ring_, file_.fd(), "held.bin"),
+                             ResourceBuffer(memory_, HeldMemory::kSize), 0));
+    ring_->core().submit();
+    ASSERT_TRUE(memory_.holds_somebody());  // the kernel is in the middle of its copy
+  }
+
+  OffloadingKernel kernel_;
+  HeldMemory memory_;
+  TemporaryFile file_{std::string(4096, 'Q')};
+  std::string leaks_;
+  std::optional<Ring> ring_;
+  std::optional<Waiting<BufferCall<ResourceBuffer>>> call_;
+};
+
+TEST_F(HeldRead, CannotBeCancelledAndHandsItsBytesBack) {
+  call_->call().cancel();
+  for (int i = 0; i < 3; ++i) ring_->core().submit();
+  EXPECT_FALSE(call_->over());
+  memory_.let_go();
+  ASSERT_TRUE(call_->finish(*ring_));
+  ASSERT_TRUE((*call_)->result.ok()) << (*call_)->result.status();
+  EXPECT_EQ((*call_)->buffer.view(), std::string(4096, 'Q'));
+  EXPECT_EQ(memory_.freed(), 0);
+}
+
+TEST_F(HeldRead, WhoseWaiterIsDestroyedKeepsItsMemoryUntilTheKernelIsDone) {
+  call_->destroy();
+  EXPECT_EQ(ring_->stats().orphaned_bytes, HeldMemory::kSize);
+  for (int i = 0; i < 3; ++i) ring_->core().submit();
+  EXPECT_EQ(memory_.freed(), 0);
+  memory_.let_go();
+  ASSERT_TRUE(turn_until(*ring_, [&] { return ring_->stats().in_flight == 0; }));
+  EXPECT_EQ(memory_.freed(), 1);
+  EXPECT_EQ(memory_.data()[0], 'Q');
+}
+
+TEST_F(HeldRead, OutlivesItsRingAndItsWaiterByBeingLeaked) {
+  ring_.reset();
+  EXPECT_NE(leaks_.find("read held.bin, 4096 bytes"), std::string::npos) << leaks_;
+  EXPECT_FALSE(call_->over());
+  call_->destroy();
+  EXPECT_EQ(memory_.freed(), 0);
+  memory_.let_go();
+  const TimePoint give_up = Clock::now() + seconds(5);
+  while (memory_.data()[0] != 'Q' && Clock::now() < give_up) std::this_thread::yield();
+  EXPECT_EQ(memory_.data()[0], 'Q') << "the kernel writes long after";
+  EXPECT_EQ(memory_.freed(), 0);
+}
+
+}  // namespace
+}  // namespace uring
