@@ -16,6 +16,9 @@
 //             EAGAIN. The system call is that of the Ring's next turn.
 //   cancel()  asks the kernel; the call ends with the terminal completion, as usual. If bytes had
 //             gone over they are there; if not, the result is Cancelled. The buffer comes back.
+//             A std::stop_token, the last argument of each call, does the same from any thread, in
+//             the loop's next turn; then the Ring's way of being posted to is set up (stop_link.h),
+//             and its errors are the call's.
 //   destroyed while it waits: the buffer, its bytes and a share in the descriptor stay with the
 //             request, which is cancelled and listed by Ring::orphans(), and are freed at its
 //             terminal completion. Not handed to the kernel yet: freed at once.
@@ -80,7 +83,7 @@ class BufferTransfer final : public Transfer {
  public:
   using Held = B;
   BufferTransfer(const File& file, Plan plan, B buffer)
-      : Transfer(file, plan), buffer_(std::move(buffer)) {}
+      : Transfer(file, std::move(plan)), buffer_(std::move(buffer)) {}
 
   B take() {
     if (!resumed()) return B();
@@ -112,7 +115,7 @@ class BuffersTransfer final : public Transfer {
  public:
   using Held = std::vector<B>;
   BuffersTransfer(const File& file, Plan plan, std::vector<B> buffers)
-      : Transfer(file, plan), buffers_(std::move(buffers)) {}
+      : Transfer(file, std::move(plan)), buffers_(std::move(buffers)) {}
 
   std::vector<B> take() {
     if (!resumed()) return {};
@@ -180,7 +183,7 @@ template <class T>
 class [[nodiscard]] OwnedCall : public TransferCall {
  public:
   OwnedCall(const File& file, Transfer::Plan plan, typename T::Held held)
-      : TransferCall(make_ref<T>(file, plan, std::move(held))) {}
+      : TransferCall(make_ref<T>(file, std::move(plan), std::move(held))) {}
 
   OwnedResult<typename T::Held> await_resume() {
     T& transfer = static_cast<T&>(this->transfer());
@@ -195,7 +198,7 @@ template <class T>
 class [[nodiscard]] OwnedExactCall : public TransferCall {
  public:
   OwnedExactCall(const File& file, Transfer::Plan plan, typename T::Held held)
-      : TransferCall(make_ref<T>(file, plan, std::move(held))) {}
+      : TransferCall(make_ref<T>(file, std::move(plan), std::move(held))) {}
 
   OwnedExactResult<typename T::Held> await_resume() {
     T& transfer = static_cast<T&>(this->transfer());

@@ -23,6 +23,7 @@
 #define URING_READ_OWNED_H_
 
 #include <cstddef>
+#include <stop_token>
 #include <utility>
 #include <vector>
 
@@ -34,8 +35,11 @@ namespace uring {
 
 // Reads once: from one byte to as many as the buffer has memory for.
 template <OwnedBuffer B>
-BufferCall<B> read_owned(const File& file, B buffer, FileOffset offset = kCurrentPosition) {
-  return BufferCall<B>(file, {Transfer::Way::kRead, offset}, std::move(buffer));
+BufferCall<B> read_owned(const File& file, B buffer, FileOffset offset = kCurrentPosition,
+                         std::stop_token stop = {}) {
+  return BufferCall<B>(file,
+                       {.way = Transfer::Way::kRead, .offset = offset, .stop = std::move(stop)},
+                       std::move(buffer));
 }
 
 // Reads exactly `n` bytes, which the buffer must have memory for.
@@ -44,21 +48,37 @@ BufferCall<B> read_owned(const File& file, B buffer, FileOffset offset = kCurren
 //   DataLoss     it ended before the last; the bytes that there were are in the buffer
 template <OwnedBuffer B>
 BufferExactCall<B> read_exact_owned(const File& file, B buffer, size_t n,
-                                    FileOffset offset = kCurrentPosition) {
-  return BufferExactCall<B>(file, {Transfer::Way::kRead, offset, true, n}, std::move(buffer));
+                                    FileOffset offset = kCurrentPosition,
+                                    std::stop_token stop = {}) {
+  return BufferExactCall<B>(file,
+                            {.way = Transfer::Way::kRead,
+                             .offset = offset,
+                             .whole = true,
+                             .length = n,
+                             .stop = std::move(stop)},
+                            std::move(buffer));
 }
 
 // The same with several buffers, each filled to its capacity before the next. At most 1024 of them
 // with memory are filled by one read.
 template <OwnedBuffer B>
 BuffersCall<B> readv_owned(const File& file, std::vector<B> buffers,
-                           FileOffset offset = kCurrentPosition) {
-  return BuffersCall<B>(file, {Transfer::Way::kRead, offset}, std::move(buffers));
+                           FileOffset offset = kCurrentPosition, std::stop_token stop = {}) {
+  return BuffersCall<B>(file,
+                        {.way = Transfer::Way::kRead, .offset = offset, .stop = std::move(stop)},
+                        std::move(buffers));
 }
 template <OwnedBuffer B>
 BuffersExactCall<B> readv_exact_owned(const File& file, std::vector<B> buffers, size_t n,
-                                      FileOffset offset = kCurrentPosition) {
-  return BuffersExactCall<B>(file, {Transfer::Way::kRead, offset, true, n}, std::move(buffers));
+                                      FileOffset offset = kCurrentPosition,
+                                      std::stop_token stop = {}) {
+  return BuffersExactCall<B>(file,
+                             {.way = Transfer::Way::kRead,
+                              .offset = offset,
+                              .whole = true,
+                              .length = n,
+                              .stop = std::move(stop)},
+                             std::move(buffers));
 }
 
 }  // namespace uring

@@ -41,7 +41,7 @@ Transfer::Transfer(const File& file, Plan plan)
 
 bool Transfer::prepare() {
   URING_CHECK(!prepared_ && !finished_, "a read or write was awaited twice");
-  if (cancelled_) {
+  if (cancelled_ || plan_.stop.stop_requested()) {
     finish(failure(ECANCELED));
     return true;
   }
@@ -58,7 +58,12 @@ bool Transfer::prepare() {
     return true;
   }
   limit_to(plan_.length);
-  if (!left_.empty()) return false;
+  if (!left_.empty()) {
+    absl::Status armed = arm(*ring_, plan_.stop);
+    if (armed.ok()) return false;
+    finish(std::move(armed));
+    return true;
+  }
   // Read as a request, this would look like the end of the file.
   const bool no_room = plan_.way == Way::kRead && plan_.length != 0;
   finish(no_room ? absl::InvalidArgumentError(describe() + ": the buffer has no memory")
@@ -79,11 +84,13 @@ void Transfer::cancel() {
 
 bool Transfer::resumed() {
   waiter_.set_handle(nullptr);
+  disarm();
   return idle();
 }
 
 void Transfer::let_go() {
   waiter_.unlink();
+  disarm();
   ring_->abandon(*this);
   if (!idle()) return;
   descriptor_.reset();
@@ -189,6 +196,7 @@ void Transfer::completed(int32_t result, uint32_t /*flags*/, bool /*terminal*/) 
 void Transfer::finish(absl::Status status) {
   status_ = std::move(status);
   finished_ = true;
+  disarm();
   descriptor_.reset();
   if (waiter_.handle() != nullptr && !waiter_.ready()) ring_->make_ready(waiter_);
 }

@@ -25,17 +25,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <stop_token>
 #include <string>
 
 #include "absl/status/status.h"
 #include "uring/absorb.h"
 #include "uring/file.h"
 #include "uring/operation.h"
+#include "uring/stop_link.h"
 #include "uring/waiter.h"
 
 namespace uring {
 
-class Transfer : public Operation {
+class Transfer : public Operation, private StopLink {
  public:
   enum class Way : uint8_t { kRead, kWrite };
   // As much as the memory holds.
@@ -45,8 +47,9 @@ class Transfer : public Operation {
   struct Plan {
     Way way;
     FileOffset offset;
-    bool whole = false;    // a short transfer goes on
-    size_t length = kAll;  // bytes
+    bool whole = false;         // a short transfer goes on
+    size_t length = kAll;       // bytes
+    std::stop_token stop = {};  // asks for cancel(), on whichever thread
   };
 
   // --- for whoever waits, in this order ----------------------------------------------------------
@@ -94,6 +97,7 @@ class Transfer : public Operation {
   absl::Status early_end() const;
   void completed(int32_t result, uint32_t flags, bool terminal) override;
   void stranded() override;
+  void stopped() override { cancel(); }
 
   Ref<RingCore> ring_;
   Ref<Descriptor> descriptor_;  // until finished

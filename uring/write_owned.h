@@ -20,6 +20,7 @@
 #ifndef URING_WRITE_OWNED_H_
 #define URING_WRITE_OWNED_H_
 
+#include <stop_token>
 #include <utility>
 #include <vector>
 
@@ -31,27 +32,39 @@ namespace uring {
 
 // Writes once, as many bytes as are taken.
 template <OwnedBuffer B>
-BufferCall<B> write_owned(const File& file, B buffer, FileOffset offset = kCurrentPosition) {
-  return BufferCall<B>(file, {Transfer::Way::kWrite, offset}, std::move(buffer));
+BufferCall<B> write_owned(const File& file, B buffer, FileOffset offset = kCurrentPosition,
+                          std::stop_token stop = {}) {
+  return BufferCall<B>(file,
+                       {.way = Transfer::Way::kWrite, .offset = offset, .stop = std::move(stop)},
+                       std::move(buffer));
 }
 
 // Writes all bytes. If it is cancelled, or fails, `transferred` says how many were written.
 template <OwnedBuffer B>
-BufferExactCall<B> write_all_owned(const File& file, B buffer,
-                                   FileOffset offset = kCurrentPosition) {
-  return BufferExactCall<B>(file, {Transfer::Way::kWrite, offset, true}, std::move(buffer));
+BufferExactCall<B> write_all_owned(const File& file, B buffer, FileOffset offset = kCurrentPosition,
+                                   std::stop_token stop = {}) {
+  return BufferExactCall<B>(
+      file,
+      {.way = Transfer::Way::kWrite, .offset = offset, .whole = true, .stop = std::move(stop)},
+      std::move(buffer));
 }
 
 // The same with several buffers, in order. One write takes at most 1024 of them.
 template <OwnedBuffer B>
 BuffersCall<B> writev_owned(const File& file, std::vector<B> buffers,
-                            FileOffset offset = kCurrentPosition) {
-  return BuffersCall<B>(file, {Transfer::Way::kWrite, offset}, std::move(buffers));
+                            FileOffset offset = kCurrentPosition, std::stop_token stop = {}) {
+  return BuffersCall<B>(file,
+                        {.way = Transfer::Way::kWrite, .offset = offset, .stop = std::move(stop)},
+                        std::move(buffers));
 }
 template <OwnedBuffer B>
 BuffersExactCall<B> writev_all_owned(const File& file, std::vector<B> buffers,
-                                     FileOffset offset = kCurrentPosition) {
-  return BuffersExactCall<B>(file, {Transfer::Way::kWrite, offset, true}, std::move(buffers));
+                                     FileOffset offset = kCurrentPosition,
+                                     std::stop_token stop = {}) {
+  return BuffersExactCall<B>(
+      file,
+      {.way = Transfer::Way::kWrite, .offset = offset, .whole = true, .stop = std::move(stop)},
+      std::move(buffers));
 }
 
 }  // namespace uring

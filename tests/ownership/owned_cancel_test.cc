@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -233,6 +234,111 @@ Task<std::string> read_for_a_while(Ring& ring, File file) {
 TEST_F(OwnedCancel, ByAnotherCoroutine) {
   const Pipe silent;
   EXPECT_EQ(block_on(ring(), read_for_a_while(ring(), borrow(silent.reader()))), "kept");
+}
+
+// --- a std::stop_token does the same -------------------------------------------------------------
+
+TEST_F(OwnedCancel, ByStopBeforeItIsAwaitedAsksNobody) {
+  const Pipe silent;
+  std::stop_source source;
+  auto call = read_owned(borrow(silent.reader()), std::string("kept"), kCurrentPosition,
+                         source.get_token());
+  source.request_stop();
+  auto [result, buffer] = block_on(ring(), call);
+  EXPECT_TRUE(absl::IsCancelled(result.status()));
+  EXPECT_EQ(buffer, "kept");
+  EXPECT_EQ(sent(), 0u);
+}
+
+TEST_F(OwnedCancel, ByStopOnAnotherThreadHandsBackTheBuffer) {
+  const Pipe silent;
+  std::stop_source source;
+  Waiting call(read_owned(borrow(silent.reader()), std::string("kept"), kCurrentPosition,
+                          source.get_token()));
+  ring().core().submit();
+  std::thread stopper([&] { source.request_stop(); });
+  EXPECT_TRUE(call.finish(ring()));
+  stopper.join();
+  EXPECT_TRUE(absl::IsCancelled(call->result.status())) << call->result.status();
+  EXPECT_EQ(call->buffer, "kept");
+  EXPECT_EQ(ring().stats().buried, 0u);
+}
+
+TEST_F(OwnedCancel, ByStopHandsBackBytesThatWonTheRace) {
+  const Pipe pipe;
+  ASSERT_TRUE(pipe.write("in time"));
+  std::stop_source source;
+  Waiting call(
+      read_owned(borrow(pipe.reader()), SizedArray(100), kCurrentPosition, source.get_token()));
+  ring().core().submit();
+  source.request_stop();
+  ASSERT_TRUE(call.finish(ring()));
+  ASSERT_TRUE(call->result.ok()) << call->result.status();
+  EXPECT_EQ(call->buffer.view(), "in time");
+}
+
+TEST_F(OwnedCancel, ByStopEndsEveryKindOfCall) {
+  const Pipe silent;
+  Pipe full(O_NONBLOCK);
+  while (full.write("x")) {
+  }
+  const File in = borrow(silent.reader());
+  const File out = borrow(full.writer());
+  std::stop_source source;
+  const std::stop_token stop = source.get_token();
+  const auto several = [] { return std::vector<std::string>(3, "kept"); };
+  Waiting a(read_owned(in, std::string("kept"), kCurrentPosition, stop));
+  Waiting b(read_exact_owned(in, std::string("kept"), 4, kCurrentPosition, stop));
+  Waiting c(readv_owned(in, several(), kCurrentPosition, stop));
+  Waiting d(readv_exact_owned(in, several(), 4, kCurrentPosition, stop));
+  Waiting e(write_owned(out, std::string("kept"), kCurrentPosition, stop));
+  Waiting f(write_all_owned(out, std::string("kept"), kCurrentPosition, stop));
+  Waiting g(writev_owned(out, several(), kCurrentPosition, stop));
+  Waiting h(writev_all_owned(out, several(), kCurrentPosition, stop));
+  ring().core().submit();
+  source.request_stop();
+  const auto expect_cancelled = [&](auto& call, const auto& buffer) {
+    ASSERT_TRUE(call.finish(ring()));
+    if constexpr (requires { call->status; }) {
+      EXPECT_TRUE(absl::IsCancelled(call->status)) << call->status;
+    } else {
+      EXPECT_TRUE(absl::IsCancelled(call->result.status())) << call->result.status();
+    }
+    EXPECT_EQ(call->buffer, buffer);
+  };
+  expect_cancelled(a, "kept");
+  expect_cancelled(b, "kept");
+  expect_cancelled(c, several());
+  expect_cancelled(d, several());
+  expect_cancelled(e, "kept");
+  expect_cancelled(f, "kept");
+  expect_cancelled(g, several());
+  expect_cancelled(h, several());
+}
+
+TEST_F(OwnedCancel, ByStopAfterTheEndOrTheWaiterDoesNothing) {
+  const Pipe pipe;
+  ASSERT_TRUE(pipe.write("x"));
+  std::stop_source source;
+  const File file = borrow(pipe.reader());
+  Waiting over(read_owned(file, SizedArray(1), kCurrentPosition, source.get_token()));
+  ASSERT_TRUE(over.finish(ring()));
+  Waiting gone(read_owned(file, SizedArray(1), kCurrentPosition, source.get_token()));
+  gone.destroy();
+  source.request_stop();
+  ASSERT_TRUE(turn_until(ring(), [&] { return ring().stats().orphans == 0; }));
+  EXPECT_EQ(over->buffer.view(), "x");
+}
+
+TEST_F(OwnedCancel, ByStopAfterTheRingDoesNothing) {
+  const Pipe silent;
+  std::stop_source source;
+  Waiting call(read_owned(borrow(silent.reader()), std::string("kept"), kCurrentPosition,
+                          source.get_token()));
+  ring().core().submit();
+  destroy_ring();
+  source.request_stop();
+  EXPECT_FALSE(call.over());
 }
 
 // --- destroyed waiters ---------------------------------------------------------------------------
