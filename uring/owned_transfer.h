@@ -162,9 +162,6 @@ class TransferCall {
   void cancel() { transfer_->cancel(); }
   Canceller canceller() const { return Canceller(transfer_); }
 
-  bool await_ready() { return transfer_->prepare(); }
-  void await_suspend(std::coroutine_handle<> waiting) { transfer_->start(waiting); }
-
  protected:
   explicit TransferCall(Ref<Transfer> transfer) : transfer_(std::move(transfer)) {}
   TransferCall(TransferCall&& other) noexcept = default;
@@ -173,6 +170,20 @@ class TransferCall {
   }
 
   Transfer& transfer() const { return *transfer_; }
+
+  // What `co_await` calls: not the call itself, of which g++ 12 would want a copy if it has a name.
+  class Awaiter {
+   public:
+    bool await_ready() { return transfer_.prepare(); }
+    void await_suspend(std::coroutine_handle<> waiting) { transfer_.start(waiting); }
+
+   protected:
+    explicit Awaiter(Transfer& transfer) : transfer_(transfer) {}
+    Transfer& transfer() const { return transfer_; }
+
+   private:
+    Transfer& transfer_;
+  };
 
  private:
   Ref<Transfer> transfer_;
@@ -185,12 +196,17 @@ class [[nodiscard]] OwnedCall : public TransferCall {
   OwnedCall(const File& file, Transfer::Plan plan, typename T::Held held)
       : TransferCall(make_ref<T>(file, std::move(plan), std::move(held))) {}
 
-  OwnedResult<typename T::Held> await_resume() {
-    T& transfer = static_cast<T&>(this->transfer());
-    typename T::Held held = transfer.take();
-    if (!transfer.status().ok()) return {transfer.status(), std::move(held)};
-    return {transfer.transferred(), std::move(held)};
-  }
+  class Awaiter : public TransferCall::Awaiter {
+   public:
+    explicit Awaiter(Transfer& transfer) : TransferCall::Awaiter(transfer) {}
+    OwnedResult<typename T::Held> await_resume() {
+      T& transfer = static_cast<T&>(this->transfer());
+      typename T::Held held = transfer.take();
+      if (!transfer.status().ok()) return {transfer.status(), std::move(held)};
+      return {transfer.transferred(), std::move(held)};
+    }
+  };
+  Awaiter operator co_await() const { return Awaiter(transfer()); }
 };
 
 // The whole of a transfer.
@@ -200,11 +216,16 @@ class [[nodiscard]] OwnedExactCall : public TransferCall {
   OwnedExactCall(const File& file, Transfer::Plan plan, typename T::Held held)
       : TransferCall(make_ref<T>(file, std::move(plan), std::move(held))) {}
 
-  OwnedExactResult<typename T::Held> await_resume() {
-    T& transfer = static_cast<T&>(this->transfer());
-    typename T::Held held = transfer.take();
-    return {transfer.status(), std::move(held), transfer.transferred()};
-  }
+  class Awaiter : public TransferCall::Awaiter {
+   public:
+    explicit Awaiter(Transfer& transfer) : TransferCall::Awaiter(transfer) {}
+    OwnedExactResult<typename T::Held> await_resume() {
+      T& transfer = static_cast<T&>(this->transfer());
+      typename T::Held held = transfer.take();
+      return {transfer.status(), std::move(held), transfer.transferred()};
+    }
+  };
+  Awaiter operator co_await() const { return Awaiter(transfer()); }
 };
 
 template <OwnedBuffer B>

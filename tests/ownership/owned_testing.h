@@ -20,6 +20,7 @@
 
 #include "tests/coroutine_testing.h"
 #include "tests/ring_fixture.h"
+#include "uring/as_task.h"
 #include "uring/file.h"
 #include "uring/owned_buffer.h"
 #include "uring/task.h"
@@ -108,7 +109,7 @@ Task<> keep_result(Call& call, std::optional<Result>& result) {
 template <class Call>
 class Waiting {
  public:
-  using Result = decltype(std::declval<Call&>().await_resume());
+  using Result = internal::AwaitedBy<Call&>;
 
   explicit Waiting(Call call) : call_(std::move(call)), task_(keep_result(*call_, result_)) {
     root_.start(task_);
