@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "tests/coroutine_testing.h"
+#include "tests/guard_memory.h"
 #include "tests/ring_fixture.h"
 #include "uring/as_task.h"
 #include "uring/file.h"
@@ -166,6 +167,23 @@ class OwnedTest : public RingTest {
 
  private:
   uint64_t sent_before_ = 0;
+};
+
+// The same, with buffers of guarded memory, none of which may be left in the end.
+class GuardedOwnedTest : public OwnedTest {
+ protected:
+  // Its memory, once freed, cannot be written to.
+  GuardMemory& memory() { return memory_; }
+  ResourceBuffer buffer(size_t size = 64) { return ResourceBuffer(memory_, size); }
+  bool all_freed() const { return memory_.retired() == memory_.allocated(); }
+
+  void TearDown() override {
+    OwnedTest::TearDown();
+    EXPECT_TRUE(all_freed()) << "leaked";
+  }
+
+ private:
+  GuardMemory memory_;
 };
 
 // What stands in a descriptor's file.
