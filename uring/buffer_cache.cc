@@ -13,17 +13,6 @@
 
 namespace uring {
 
-Buffer::Buffer(Ref<BufferCache> cache, char* data, size_t size, BufferKind kind, int fixed_index,
-               Pages pages)
-    : cache_(std::move(cache)),
-      data_(data),
-      size_(size),
-      kind_(kind),
-      pages_(pages),
-      fixed_index_(fixed_index) {}
-
-Buffer::~Buffer() { cache_->give_back(*this); }
-
 BufferCache::BufferCache(std::pmr::memory_resource* memory, size_t cache_bytes)
     : memory_(memory), cache_bytes_(kAddressSanitizer ? 0 : cache_bytes) {}
 
@@ -52,12 +41,11 @@ std::pmr::memory_resource& BufferCache::resource(Pages pages) {
 Ref<Buffer> BufferCache::allocate(size_t size, BufferKind kind, Pages pages) {
   size = (size + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment;
   stats_.live_bytes += size;
-  Ref<BufferCache> self(this);
   if (kind == BufferKind::kMirrored) {
     char* data = map_mirrored(size);
     if (data != nullptr) {
       ++stats_.allocated;
-      return Ref<Buffer>(new Buffer(self, data, size, kind, Buffer::kNotFixed, Pages::kOrdinary));
+      return hand_out(data, size, kind, Buffer::kNotFixed, Pages::kOrdinary);
     }
     kind = BufferKind::kHeap;
   }
@@ -81,25 +69,25 @@ Ref<Buffer> BufferCache::allocate(size_t size, BufferKind kind, Pages pages) {
   }
   BufferKind made =
       memory.fixed_index == Buffer::kNotFixed ? BufferKind::kHeap : BufferKind::kFixed;
-  return Ref<Buffer>(new Buffer(self, memory.data, size, made, memory.fixed_index, pages));
+  return hand_out(memory.data, size, made, memory.fixed_index, pages);
 }
 
 void BufferCache::give_back(Buffer& buffer) {
-  stats_.live_bytes -= buffer.size_;
-  unpoison(buffer.data_, buffer.mirrored() ? 2 * buffer.size_ : buffer.size_);
+  stats_.live_bytes -= buffer.size();
+  unpoison(buffer.data(), buffer.mirrored() ? 2 * buffer.size() : buffer.size());
   if (buffer.mirrored()) {
-    unmap_mirrored(buffer.data_, buffer.size_);
+    unmap_mirrored(buffer.data(), buffer.size());
     ++stats_.freed;
     return;
   }
-  Memory memory = {buffer.data_, buffer.size_, buffer.fixed_index_, buffer.pages_};
+  Memory memory = {buffer.data(), buffer.size(), buffer.fixed_index(), buffer.pages()};
   bool ring_gone = ring_ == nullptr;
-  if (ring_gone || stats_.cached_bytes + buffer.size_ > cache_bytes_) {
+  if (ring_gone || stats_.cached_bytes + buffer.size() > cache_bytes_) {
     free_memory(memory);
     return;
   }
   free_.push_back(memory);
-  stats_.cached_bytes += buffer.size_;
+  stats_.cached_bytes += buffer.size();
 }
 
 void BufferCache::free_memory(const Memory& memory) {

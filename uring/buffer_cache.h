@@ -34,11 +34,11 @@ struct BufferCacheStats {
   size_t cached_bytes = 0;  // kept for the next one
 };
 
-class BufferCache final : public RefCounted<BufferCache> {
+class BufferCache final : public BufferHome {
  public:
   // Keeps at most `cache_bytes` of free memory. `memory` must outlive the cache.
   BufferCache(std::pmr::memory_resource* memory, size_t cache_bytes);
-  ~BufferCache();
+  ~BufferCache() override;
 
   // Lets fixed buffers be registered with `ring`, which has an empty table of `slots`.
   void attach(Kernel& kernel, io_uring& ring, unsigned slots);
@@ -52,8 +52,6 @@ class BufferCache final : public RefCounted<BufferCache> {
   const BufferCacheStats& stats() const { return stats_; }
 
  private:
-  friend class Buffer;
-
   struct Memory {
     char* data;
     size_t size;
@@ -61,7 +59,7 @@ class BufferCache final : public RefCounted<BufferCache> {
     Pages pages;
   };
 
-  void give_back(Buffer& buffer);
+  void give_back(Buffer& buffer) override;
   void free_memory(const Memory& memory);
   std::pmr::memory_resource& resource(Pages pages);
   int register_memory(char* data, size_t size);
