@@ -33,6 +33,12 @@ class Absorber {
     unready_ = 0;
   }
 
+  // Of a new request that is sent behind a poll in any case.
+  void reset_for_poll() {
+    polling_ = true;
+    unready_ = 0;
+  }
+
   // What to do about a completion of the request, or of the poll that was sent in its place.
   // `result` becomes ECANCELED where `cancelled` is why the request is not sent again.
   Next next(int32_t& result, bool cancelled) {

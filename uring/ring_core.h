@@ -103,6 +103,10 @@ class RingCore final : public RefCounted<RingCore> {
   SpawnList& spawned() { return spawned_; }
   BufferCache& buffers() { return *buffers_; }
   const Capabilities& capabilities() const { return capabilities_; }
+  // io_uring_register(2), as Kernel::register_with. Not after close().
+  int register_with(unsigned opcode, const void* argument, unsigned count) {
+    return kernel_.register_with(ring_, opcode, argument, count);
+  }
 
   // OK, or why nothing can be started any more: the Ring was destroyed, or the kernel refuses to go
   // on.

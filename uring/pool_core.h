@@ -1,0 +1,128 @@
+// uring/pool_core.h
+//
+// The heap half of a BufferPool: the memory, who has which part of it, and who waits. For those who
+// implement requests; users of the library hold a BufferPool (buffer_pool.h).
+//
+// One allocation, cut into slots of one buffer each:
+//
+//   [ headroom | buffer_size bytes, on a cache line | 64 bytes of padding ]
+//
+// The headroom is for a token's first part (bufio/window.h), the padding for parsers that load
+// whole vectors. Of each slot, one of these is true:
+//
+//   free          nobody has it
+//   with kernel   in the provided-buffer ring: the kernel's, until a completion names it
+//   lent          a uring::Buffer of it exists; its last share brings it back
+//
+// A buffer that comes back goes to whoever waits longest, and only when nobody waits to the kernel
+// or among the free. So a request that waits is never overtaken, neither by a later one nor by the
+// kernel's own picking, and whoever holds nothing gets its turn.
+//
+// Shared by the pool's handle, by every buffer that is lent, and by every request that may pick
+// one: so memory and registration outlive the last request that the kernel may still serve with
+// them. What a Ring leaks keeps its share, and the pool's memory is leaked with it. Belongs to its
+// Ring's thread; outlives the Ring. Costs one or two system calls to make and to free; a buffer's
+// trip costs none, and no allocation.
+
+#ifndef URING_POOL_CORE_H_
+#define URING_POOL_CORE_H_
+
+#include <liburing.h>
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "uring/buffer.h"
+#include "uring/list.h"
+#include "uring/pool_options.h"
+#include "uring/ref.h"
+#include "uring/ring_core.h"
+
+namespace uring {
+
+struct PoolLineTag;
+
+// Somebody in line for a buffer. Leaves the line by itself when it is destroyed.
+class BufferWaiter : public ListNode<PoolLineTag> {
+ public:
+  bool in_line() const { return ListNode<PoolLineTag>::linked(); }
+  void leave_line() { ListNode<PoolLineTag>::unlink(); }
+
+ protected:
+  ~BufferWaiter() = default;
+
+ private:
+  friend class PoolCore;
+  // Your turn. Null: the Ring cannot go on, and there will be none. Called wherever a buffer is
+  // dropped: must not resume coroutines.
+  virtual void granted(Ref<Buffer> buffer) = 0;
+};
+
+class PoolCore final : public BufferHome {
+ public:
+  static constexpr size_t kPadding = 64;
+
+  PoolCore(Ref<RingCore> ring, const PoolOptions& options);
+  ~PoolCore() override;
+
+  // A buffer, unless there is none or somebody waits already.
+  Ref<Buffer> try_take();
+  // The same; null: `waiter` is in line now.
+  Ref<Buffer> take(BufferWaiter& waiter);
+  // The Ring cannot go on: whoever waits is told so.
+  void refuse_waiters();
+
+  // Whether a request may leave it to the kernel to pick a buffer. Lends it some if there is cause.
+  bool kernel_can_pick();
+  // Such a request is on its way; it names this group.
+  uint16_t begin_pick();
+  // It is over, and its completion said this: the buffer that it was given, or null. `result` 0
+  // stands for a request that never reached the kernel, too.
+  Ref<Buffer> end_pick(int32_t result, uint32_t flags);
+
+  // Where in a buffer the bytes go, and how many.
+  size_t headroom() const { return headroom_; }
+  size_t buffer_size() const { return stats_.buffer_size; }
+  RingCore& ring() const { return *ring_; }
+  PoolStats stats() const;
+
+ private:
+  enum class Slot : uint8_t { kFree, kWithKernel, kLent };
+
+  void give_back(Buffer& buffer) override;
+  bool register_provided();
+  void provide(size_t slot);
+  void take_all_back();
+  size_t take_free();
+  Ref<Buffer> lend(size_t slot);
+  char* memory_of(size_t slot) const { return arena_->data() + slot * stride_; }
+
+  Ref<RingCore> ring_;
+  size_t headroom_;
+  size_t stride_;
+  Ref<Buffer> arena_;
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> free_;
+  List<BufferWaiter, PoolLineTag> line_;
+
+  Ref<Buffer> provided_memory_;  // of provided_; null: there is none
+  io_uring_buf_ring* provided_ = nullptr;
+  int provided_mask_ = 0;
+  uint16_t group_ = 0;
+  size_t kernel_share_;   // the most that are lent to the kernel
+  bool lending_ = false;  // somebody has left the picking to the kernel
+  // Kernels differ in what a completion says of a buffer when it brings an error: some name one
+  // that they keep, some one that is gone. Returned twice it would be given to two streams. So it
+  // counts as the kernel's, until nobody is picking and all can be taken back.
+  bool doubtful_ = false;
+  size_t picks_ = 0;  // requests on their way that may pick
+  pid_t process_;
+
+  PoolStats stats_;
+};
+
+}  // namespace uring
+
+#endif  // URING_POOL_CORE_H_
