@@ -1,14 +1,29 @@
 #include "bufio/descriptor.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <utility>
 
 #include "bufio/descriptor_source.h"
+#include "bufio/pooled_source.h"
+#include "uring/buffer_pool.h"
+#include "uring/check.h"
+#include "uring/descriptor_kind.h"
 
 namespace bufio {
 
 using uring::Descriptor;
+
+namespace {
+
+// A stream is asked whether it has data before it is read; one that cannot be read would never say.
+bool readable(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_ACCMODE) != O_WRONLY;
+}
+
+}  // namespace
 
 Reader adopt_fd(uring::Ring& ring, int fd, ReaderOptions options) {
   return read_descriptor(ring, uring::make_ref<Descriptor>(fd), options);
@@ -28,6 +43,14 @@ Reader standard_input(uring::Ring& ring, ReaderOptions options) {
 
 Reader read_descriptor(uring::Ring& ring, uring::Ref<Descriptor> descriptor,
                        ReaderOptions options) {
+  if (options.pool != nullptr) {
+    const uring::Ref<uring::PoolCore>& pool = options.pool->core();
+    URING_CHECK(&pool->ring() == &ring.core(), "a Reader and its pool are on different Rings");
+    uring::DescriptorKind kind = uring::describe_descriptor(descriptor->fd());
+    if (!kind.direct && readable(descriptor->fd())) {
+      return Reader(uring::make_ref<PooledSource>(pool, std::move(descriptor), kind, options));
+    }
+  }
   return Reader(uring::make_ref<DescriptorSource>(uring::Ref<uring::RingCore>(&ring.core()),
                                                   std::move(descriptor), options));
 }

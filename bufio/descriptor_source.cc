@@ -1,7 +1,6 @@
 #include "bufio/descriptor_source.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "bufio/descriptor_calls.h"
 #include "uring/status.h"
 
 namespace bufio {
@@ -302,13 +302,7 @@ void DescriptorSource::drop_reads() {
 
 absl::StatusOr<uint64_t> DescriptorSource::size() {
   if (!positional()) return ReaderState::size();
-  struct stat status;
-  if (fstat(descriptor_->fd(), &status) != 0) return uring::errno_status(errno, "fstat", name());
-  if (S_ISREG(status.st_mode)) return static_cast<uint64_t>(status.st_size);
-  off_t end = lseek(descriptor_->fd(), 0,
-                    SEEK_END);  // reads name their offsets, so nobody misses the old one
-  if (end < 0) return uring::errno_status(errno, "lseek", name());
-  return static_cast<uint64_t>(end);
+  return size_of(*descriptor_);
 }
 
 absl::Status DescriptorSource::seek(uint64_t pos) {
@@ -376,10 +370,7 @@ uring::Ref<uring::Descriptor> DescriptorSource::take_descriptor() {
   // Whoever reads on from the descriptor finds what is behind the bytes that we hand out.
   if (positional()) lseek(descriptor_->fd(), static_cast<off_t>(window().end_pos()), SEEK_SET);
   spares_.clear();
-  // Only the name stays here: the descriptor is closed when its new owner drops it, not later.
-  auto name_plate = uring::make_ref<uring::Descriptor>(-1, uring::Descriptor::Ownership::kBorrowed,
-                                                       descriptor_->name());
-  return std::exchange(descriptor_, std::move(name_plate));
+  return give_away(descriptor_);
 }
 
 void DescriptorSource::retire() {

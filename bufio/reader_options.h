@@ -10,6 +10,10 @@
 
 #include "uring/buffer.h"
 
+namespace uring {
+class BufferPool;
+}
+
 namespace bufio {
 
 using uring::BufferKind;
@@ -46,6 +50,11 @@ struct ReaderOptions {
   // Opening a path: bypass the page cache. Falls back to ordinary reads where the file system
   // refuses. A descriptor that was opened with O_DIRECT is recognised by itself.
   bool direct = false;
+
+  // Read into buffers of this pool, which must be on the Reader's Ring and live while the Reader is
+  // made; see pooled_source.h. A stream that is silent has none of them. Without read-ahead,
+  // offload and pipe_size. What is read with O_DIRECT does not use the pool.
+  const uring::BufferPool* pool = nullptr;
 };
 
 // What a Reader has done so far.

@@ -168,6 +168,18 @@ void Window::append_copy(std::string_view bytes, BufferCache& cache) {
   expire_views();
 }
 
+void Window::move_out_of(const uring::BufferHome& home, BufferCache& cache) {
+  if (!buffer_ || !buffer_->came_from(home)) return;
+  touch();
+  if (available() > 0) {
+    relocate(cache.allocate(available() + kPadding, BufferKind::kHeap), 0);
+    expire_views();
+  } else {
+    release_buffer();
+    cursor_ = limit_ = nullptr;
+  }
+}
+
 void Window::unread(std::string_view bytes, BufferCache& cache) {
   touch();
   ++jumps_;

@@ -84,6 +84,10 @@ class Window {
   // Copies bytes that follow the limit.
   void append_copy(std::string_view bytes, uring::BufferCache& cache);
 
+  // Lets go of a buffer that came from `home`, if the view is in one: what is left of the view
+  // moves to memory of the window's own. No allocation when nothing is left.
+  void move_out_of(const uring::BufferHome& home, uring::BufferCache& cache);
+
   // Puts bytes back in front of the cursor.
   void unread(std::string_view bytes, uring::BufferCache& cache);
 

@@ -187,7 +187,7 @@ INSTANTIATE_TEST_SUITE_P(All, EveryOrder, ::testing::ValuesIn(kAllSources),
 class EveryFile : public EveryOrder {};
 INSTANTIATE_TEST_SUITE_P(All, EveryFile,
                          ::testing::Values(SourceKind::kFile, SourceKind::kOffload,
-                                           SourceKind::kMirroredFile),
+                                           SourceKind::kMirroredFile, SourceKind::kPooledFile),
                          [](const auto& each) { return source_name(each.param); });
 
 TEST_P(EveryOrder, ReadersCoroutinesAndRingsDieWithoutAWriteToTheirMemory) {

@@ -67,6 +67,29 @@ std::vector<SourceCase> every_source() {
       {.name = "RinglessSource", .kind = Kind::kRinglessSource, .piece = 17},
       {.name = "WaitingSource", .kind = Kind::kWaitingSource, .piece = 50, .random_pieces = true},
       {.name = "WaitingSourceBytes", .kind = Kind::kWaitingSource, .piece = 1},
+      {.name = "PooledFile", .kind = Kind::kFile, .pool = {.buffers = 1, .buffer_size = 4096}},
+      {.name = "PooledAdoptedFileBytes",
+       .kind = Kind::kAdoptedFile,
+       .pool = {.buffers = 2, .buffer_size = 1}},
+      {.name = "PooledPipe", .kind = Kind::kPipe, .pool = {.buffers = 1, .buffer_size = 4096}},
+      {.name = "PooledPipeTinyBuffer",
+       .kind = Kind::kPipe,
+       .options = {.max_buffer_size = 300},
+       .pool = {.buffers = 2, .buffer_size = 1000, .mode = uring::PoolMode::kHeap}},
+      {.name = "PooledNonblockingPipe",
+       .kind = Kind::kNonblockingPipe,
+       .pool = {.buffers = 1, .buffer_size = 100}},
+      {.name = "PooledDribblingPipe",
+       .kind = Kind::kDribblingPipe,
+       .pool = {.buffers = 2, .buffer_size = 64}},
+      {.name = "PooledSocket", .kind = Kind::kSocket, .pool = {.buffers = 2, .buffer_size = 256}},
+      {.name = "PooledSocketTinyReads",
+       .kind = Kind::kSocket,
+       .options = {.read_size = 5},
+       .pool = {.buffers = 4, .buffer_size = 64, .mode = uring::PoolMode::kProvided}},
+      {.name = "PooledSocketOfOne",
+       .kind = Kind::kSocket,
+       .pool = {.buffers = 1, .buffer_size = 700}},
   };
 }
 
@@ -233,6 +256,7 @@ Reader EverySourceTest::make(std::string_view bytes, Sizes sizes) {
   ReaderOptions options = source.options;
   if (sizes.max_buffer_size != 0) options.max_buffer_size = sizes.max_buffer_size;
   if (sizes.read_size != 0) options.read_size = sizes.read_size;
+  if (source.pool.buffers > 0) options.pool = new_pool(source.pool);
   std::string text(bytes);
   auto feed = [&](int fd) {
     if (text.size() > kFitsAnyPipe) return write_on_thread(fd, text);

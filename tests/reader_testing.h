@@ -33,6 +33,7 @@
 #include "tests/coroutine_testing.h"
 #include "uring/as_task.h"
 #include "uring/block_on.h"
+#include "uring/buffer_pool.h"
 #include "uring/ring.h"
 #include "uring/sleep.h"
 #include "uring/task.h"
@@ -70,6 +71,7 @@ struct SourceCase {
   ReaderOptions options = {};
   size_t piece = 0;  // custom sources: bytes per read at most, 0 for as many as fit
   bool random_pieces = false;
+  uring::PoolOptions pool = {.buffers = 0};  // a pool of the Reader's own, if it has buffers
 };
 
 std::ostream& operator<<(std::ostream& out, const SourceCase& source);
@@ -146,12 +148,17 @@ class RingTest : public ::testing::Test {
   // goes away is no error.
   void write_on_thread(int fd, std::string bytes, size_t piece = 0);
   void join_writers();
+  // A pool that lives for as long as the test runs.
+  const uring::BufferPool* new_pool(uring::PoolOptions options) {
+    return &pools_.emplace_back(*ring_, options);
+  }
   // Keeps a string for as long as the test runs.
   std::string_view keep(std::string text);
 
  private:
   std::string directory_;
   int files_ = 0;
+  std::deque<uring::BufferPool> pools_;
   std::deque<std::string> kept_;
   std::vector<std::thread> writers_;  // joined after the Ring is gone
   std::optional<uring::Ring> ring_;

@@ -82,7 +82,8 @@ class StaleViewDeathTest : public ::testing::TestWithParam<SourceKind> {
 INSTANTIATE_TEST_SUITE_P(All, StaleViewDeathTest,
                          ::testing::Values(SourceKind::kPipe, SourceKind::kSocket,
                                            SourceKind::kFile, SourceKind::kOffload,
-                                           SourceKind::kCustom),
+                                           SourceKind::kCustom, SourceKind::kPooledPipe,
+                                           SourceKind::kPooledSocket, SourceKind::kPooledFile),
                          [](const auto& each) { return source_name(each.param); });
 
 void use_after_next_fill(SourceKind kind) {
@@ -152,7 +153,8 @@ TEST_P(StaleViewDeathTest, AViewEndsWithItsPadding) {
 
 class StaleFileViewDeathTest : public StaleViewDeathTest {};
 INSTANTIATE_TEST_SUITE_P(All, StaleFileViewDeathTest,
-                         ::testing::Values(SourceKind::kFile, SourceKind::kOffload),
+                         ::testing::Values(SourceKind::kFile, SourceKind::kOffload,
+                                           SourceKind::kPooledFile),
                          [](const auto& each) { return source_name(each.param); });
 
 TEST_P(StaleFileViewDeathTest, AViewIsOverAfterSeek) {

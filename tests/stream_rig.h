@@ -31,6 +31,7 @@
 #include "bufio/reader.h"
 #include "bufio/source.h"
 #include "gtest/gtest.h"
+#include "uring/buffer_pool.h"
 #include "uring/linux_kernel.h"
 #include "uring/ring.h"
 #include "uring/sleep.h"
@@ -53,21 +54,40 @@ class Unobserved final : public uring::TaskObserver {
   std::coroutine_handle<> task_ended() noexcept override { return std::noop_coroutine(); }
 };
 
-enum class SourceKind { kPipe, kSocket, kFile, kOffload, kCustom, kMirroredPipe, kMirroredFile };
+enum class SourceKind {
+  kPipe,
+  kSocket,
+  kFile,
+  kOffload,
+  kCustom,
+  kMirroredPipe,
+  kMirroredFile,
+  kPooledPipe,
+  kPooledSocket,
+  kPooledFile
+};
 
-inline constexpr SourceKind kAllSources[] = {
-    SourceKind::kPipe,   SourceKind::kSocket,       SourceKind::kFile,        SourceKind::kOffload,
-    SourceKind::kCustom, SourceKind::kMirroredPipe, SourceKind::kMirroredFile};
+inline constexpr SourceKind kAllSources[] = {SourceKind::kPipe,         SourceKind::kSocket,
+                                             SourceKind::kFile,         SourceKind::kOffload,
+                                             SourceKind::kCustom,       SourceKind::kMirroredPipe,
+                                             SourceKind::kMirroredFile, SourceKind::kPooledPipe,
+                                             SourceKind::kPooledSocket, SourceKind::kPooledFile};
 
 inline std::string source_name(SourceKind kind) {
-  constexpr const char* kNames[] = {"Pipe",   "Socket",       "File",        "Offload",
-                                    "Custom", "MirroredPipe", "MirroredFile"};
+  constexpr const char* kNames[] = {"Pipe",         "Socket",       "File",         "Offload",
+                                    "Custom",       "MirroredPipe", "MirroredFile", "PooledPipe",
+                                    "PooledSocket", "PooledFile"};
   return kNames[static_cast<int>(kind)];
 }
 
 inline bool is_file(SourceKind kind) {
   return kind == SourceKind::kFile || kind == SourceKind::kOffload ||
-         kind == SourceKind::kMirroredFile;
+         kind == SourceKind::kMirroredFile || kind == SourceKind::kPooledFile;
+}
+
+inline bool is_pooled(SourceKind kind) {
+  return kind == SourceKind::kPooledPipe || kind == SourceKind::kPooledSocket ||
+         kind == SourceKind::kPooledFile;
 }
 
 // A Source that waits in two ways: for a Reader of its own, and for its next turn.
@@ -111,11 +131,15 @@ class StreamRig {
     if (kind == SourceKind::kOffload) options.offload = true;
     if (kind == SourceKind::kMirroredPipe || kind == SourceKind::kMirroredFile)
       options.buffers = BufferKind::kMirrored;
+    if (is_pooled(kind)) {
+      const size_t size = options.read_size != 0 ? options.read_size : kPooledBufferSize;
+      options.pool = &pool_.emplace(ring, uring::PoolOptions{.buffers = 2, .buffer_size = size});
+    }
     int ends[2];
     if (is_file(kind)) {
       fd_ = file_with(text_);
       fed_ = text_.size();
-    } else if (kind == SourceKind::kSocket) {
+    } else if (kind == SourceKind::kSocket || kind == SourceKind::kPooledSocket) {
       if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) std::abort();
       fd_ = ends[0];
       writer_ = ends[1];
@@ -190,6 +214,11 @@ class StreamRig {
       core().turn();
       stats = ring_.stats();
     }
+    if (pool_.has_value()) {
+      EXPECT_EQ(pool_->stats().lent, 0u);
+      EXPECT_EQ(pool_->stats().waiting, 0u);
+    }
+    pool_.reset();
     EXPECT_EQ(stats.submitted, stats.terminal);
     EXPECT_EQ(stats.orphans, 0u);
     EXPECT_EQ(stats.faults, 0u);
@@ -200,13 +229,19 @@ class StreamRig {
     return closed && stats.submitted == stats.terminal;
   }
 
+  // The pool of the pooled kinds.
+  uring::BufferPool& pool() { return *pool_; }
+
   // What was consumed, in order; tokens as they were handed out.
   std::string consumed;
   std::vector<std::string> tokens;
   std::unique_ptr<Lines> lines;
 
  private:
+  static constexpr size_t kPooledBufferSize = 512;
+
   uring::Ring& ring_;
+  std::optional<uring::BufferPool> pool_;
   SourceKind kind_;
   std::string text_;
   std::vector<size_t> pieces_;
