@@ -149,8 +149,9 @@ void DescriptorSource::front_failed(int error) {
   if (queue_.front().cancelled && (error == ECANCELED || error == EINTR)) {
     return positional() ? send_rest_of_front(0) : pop_front();
   }
+  // A worker thread that is interrupted to cancel a read says EINTR.
   const absl::Status& ring_status = ring()->status();
-  bool ring_gone = error == ECANCELED && !ring_status.ok();
+  bool ring_gone = (error == ECANCELED || error == EINTR) && !ring_status.ok();
   set_error(ring_gone ? uring::annotate(ring_status, where())
                       : uring::errno_status(error, "read", name()));
   drop_reads();
@@ -164,6 +165,11 @@ void DescriptorSource::send_rest_of_front(size_t brought) {
     pop_front();
     next_position_ = position;
     return;
+  }
+  if (!ring()->status().ok()) {
+    // Nobody can fill the gap any more, so what was read behind it is of no use.
+    set_error(uring::annotate(ring()->status(), where()));
+    return drop_reads();
   }
   // Bytes behind the gap are on their way already: fill the gap, and no more than that.
   size_t wanted = front.wanted - brought;
