@@ -1,0 +1,37 @@
+#include "tests/simulate/actors.h"
+
+#include <iterator>
+
+#include "absl/strings/str_cat.h"
+#include "tests/simulate/reader_actor.h"
+
+namespace bufio::simulate {
+namespace {
+
+using Maker = std::unique_ptr<Actor> (*)(World&, std::string name);
+
+template <class A>
+std::unique_ptr<Actor> make(World& world, std::string name) {
+  return std::make_unique<A>(world, std::move(name));
+}
+
+struct Kind {
+  const char* name;
+  Maker maker;
+};
+
+// New kinds go to the end.
+constexpr Kind kKinds[] = {
+    {"reader", make<ReaderActor>},
+};
+
+}  // namespace
+
+uint32_t actor_kinds() { return static_cast<uint32_t>(std::size(kKinds)); }
+
+std::unique_ptr<Actor> make_actor(World& world, uint32_t kind, size_t number) {
+  const Kind& chosen = kKinds[kind % std::size(kKinds)];
+  return chosen.maker(world, absl::StrCat(chosen.name, " ", number));
+}
+
+}  // namespace bufio::simulate

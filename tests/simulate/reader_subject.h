@@ -1,0 +1,78 @@
+// tests/simulate/reader_subject.h
+//
+// One Reader in a simulated world, over a source of some kind whose text is known.
+
+#ifndef TESTS_SIMULATE_READER_SUBJECT_H_
+#define TESTS_SIMULATE_READER_SUBJECT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "bufio/lines.h"
+#include "bufio/reader.h"
+#include "tests/simulate/world.h"
+
+namespace bufio::simulate {
+
+enum class SourceKind {
+  kPipe,
+  kSocket,
+  kFile,
+  kOffload,
+  kCustom,   // a Source that waits: for a Reader over a pipe, and for its next turn
+  kInstant,  // a Source that never does
+  kMirroredPipe,
+  kMirroredFile,
+  kView,
+  kString,
+  kCord,
+};
+inline constexpr uint32_t kSourceKinds = 11;
+
+const char* source_name(SourceKind kind);
+
+struct ReaderSubject {
+  SourceKind kind = SourceKind::kPipe;
+  // What the Reader must see, from the offset 0.
+  std::shared_ptr<const std::string> text;
+  ReaderOptions options;
+  // Where its bytes come from over time; null: they are all there.
+  Feeder* feeder = nullptr;
+  // The error that its source may end with, by the test's will.
+  int error = 0;
+  // The Ring that it is on.
+  std::optional<size_t> ring;
+  uint64_t ring_generation = 0;
+
+  std::optional<Reader> reader;
+  std::unique_ptr<Lines> lines;
+  LineOptions line_options;
+
+  bool is_file() const {
+    return kind == SourceKind::kFile || kind == SourceKind::kOffload ||
+           kind == SourceKind::kMirroredFile;
+  }
+  bool can_seek() const {
+    return is_file() || kind == SourceKind::kView || kind == SourceKind::kString ||
+           kind == SourceKind::kCord;
+  }
+  bool ring_gone(const World& world) const {
+    return ring.has_value() && ring_generation != world.ring_generation(*ring);
+  }
+};
+
+// A Reader over something, as choices have it.
+std::unique_ptr<ReaderSubject> make_subject(World& world, Choices& choices);
+
+// The same stream or file goes on under another Reader: `fd` is what the first gave away, with the
+// cursor of its file at `pos`, or its stream's first `pos` bytes taken.
+std::unique_ptr<ReaderSubject> continue_subject(World& world, const ReaderSubject& first, int fd,
+                                                uint64_t pos, Choices& choices);
+
+}  // namespace bufio::simulate
+
+#endif  // TESTS_SIMULATE_READER_SUBJECT_H_

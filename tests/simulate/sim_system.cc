@@ -1,0 +1,129 @@
+#include "tests/simulate/sim_system.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "uring/testing/sim_kernel.h"
+#include "uring/testing/sim_memory.h"
+
+namespace bufio::simulate {
+namespace {
+
+using uring::testing::Choices;
+using uring::testing::SimKernel;
+using uring::testing::SimKnobs;
+using uring::testing::SimStream;
+
+void check(bool worked) {
+  if (!worked) std::abort();
+}
+
+class SimFarEnd final : public FarEnd {
+ public:
+  explicit SimFarEnd(std::shared_ptr<SimStream> stream) : stream_(std::move(stream)) {}
+
+  size_t write(std::string_view bytes) override {
+    stream_->feed(bytes);
+    return bytes.size();
+  }
+  void end() override { stream_->end(); }
+  bool fail(int error) override {
+    stream_->fail(error);
+    stream_->end();
+    return true;
+  }
+
+ private:
+  std::shared_ptr<SimStream> stream_;
+};
+
+class SimSystem final : public System {
+ public:
+  SimSystem(Choices& choices, bool plain)
+      : knobs_(plain ? SimKnobs() : uring::testing::random_knobs(choices)),
+        kernel_(choices, knobs_) {
+    kernel_.watch(memory_);
+    kernel_.on_idle = [this] { return on_idle && on_idle(); };
+  }
+
+  uring::Kernel& kernel() override { return kernel_; }
+  std::pmr::memory_resource& memory() override { return memory_; }
+  bool fixed_buffers() const override { return true; }
+  void advance(std::chrono::nanoseconds by) override { kernel_.advance(by); }
+
+  // What is read is the simulated one; the real one says what kind it is, and how large.
+  int make_file(const std::string& text) override {
+    const int fd = memfd_create("text", MFD_CLOEXEC);
+    check(fd >= 0 && ftruncate(fd, static_cast<off_t>(text.size())) == 0);
+    kernel_.attach_file(fd, text);
+    return fd;
+  }
+  int make_stream(StreamKind kind, std::unique_ptr<FarEnd>& far_end) override {
+    int fd = -1;
+    if (kind == StreamKind::kSocket) {
+      fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      check(fd >= 0);
+    } else {
+      int ends[2];
+      check(pipe2(ends, O_CLOEXEC) == 0);
+      fd = ends[0];
+      ::close(ends[1]);
+    }
+    far_end = std::make_unique<SimFarEnd>(kernel_.attach_stream(fd));
+    return fd;
+  }
+
+  bool step() override { return kernel_.step(); }
+  bool hold(bool held) override {
+    held_ = held;
+    kernel_.hold(held);
+    return true;
+  }
+  bool held() const override { return held_; }
+  void record() override { kernel_.record(true); }
+  void finish_torn_down() override { kernel_.finish_torn_down(); }
+  size_t in_flight() const override { return kernel_.in_flight(); }
+  size_t live_blocks() const override { return memory_.live_blocks(); }
+
+  bool may_fail_with(int error) const override {
+    return knobs_.error_one_in > 0 &&
+           std::find(knobs_.errors.begin(), knobs_.errors.end(), error) != knobs_.errors.end();
+  }
+  bool may_get_stuck() const override {
+    return knobs_.cancel_not_found_one_in > 0 || knobs_.cancel_already_one_in > 0 ||
+           knobs_.cancel_late_one_in > 0;
+  }
+  bool lies() const override { return knobs_.repeat_one_in > 0 || knobs_.unknown_one_in > 0; }
+  std::string complaints() const override {
+    return kernel_.violations().empty() ? "" : kernel_.violations().front();
+  }
+  std::string describe() const override { return "a simulated kernel"; }
+  std::vector<std::string> take_trace() override {
+    const std::vector<std::string>& all = kernel_.trace();
+    std::vector<std::string> fresh(all.begin() + static_cast<ptrdiff_t>(traced_), all.end());
+    traced_ = all.size();
+    return fresh;
+  }
+
+ private:
+  const SimKnobs knobs_;
+  uring::testing::SimMemory memory_;
+  SimKernel kernel_;
+  bool held_ = false;
+  size_t traced_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<System> make_sim_system(Choices& choices, bool plain) {
+  return std::make_unique<SimSystem>(choices, plain);
+}
+
+}  // namespace bufio::simulate

@@ -1,0 +1,193 @@
+#include "tests/simulate/world.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "uring/ring_core.h"
+#include "uring/spawn.h"
+#include "uring/status.h"
+#include "uring/task.h"
+
+namespace bufio::simulate {
+namespace {
+
+// Far more than any program needs: whoever is not quiet by then never will be.
+constexpr int kManyTurns = 20000;
+
+uring::Task<void> nothing() { co_return; }
+
+}  // namespace
+
+World::World(std::unique_ptr<System> system, const RingShape& shape, LineSink trace)
+    : system_(std::move(system)), shape_(shape), trace_(std::move(trace)), rings_(shape.rings) {
+  system_->on_idle = [this] { return feed_anybody(); };
+  if (trace_) system_->record();
+  note("on ", system_->describe());
+  for (size_t i = 0; i < rings_.size(); ++i) make_ring(i);
+}
+
+World::~World() {
+  actors_.clear();
+  rings_.clear();
+}
+
+void World::take_kernel_trace() {
+  for (const std::string& line : system_->take_trace()) trace_("    kernel: " + line);
+}
+
+void World::fail(std::string_view what) {
+  note("WRONG: ", uring::as_absl(what));
+  if (failure_.empty()) failure_ = what;
+}
+
+// --- rings ---------------------------------------------------------------------------------------
+
+void World::make_ring(size_t index) {
+  uring::RingOptions options;
+  options.entries = shape_.entries;
+  options.completion_entries = shape_.completion_entries;
+  options.fixed_buffers = system_->fixed_buffers();
+  options.buffer_cache_bytes = shape_.cache_bytes;
+  options.buffer_memory = &system_->memory();
+  options.kernel = &system_->kernel();
+  options.on_leak = [this](std::string_view report) { ring_leaked(report); };
+  absl::StatusOr<uring::Ring> made = uring::Ring::create(std::move(options));
+  if (!made.ok()) return fail(made.status().ToString());
+  rings_[index].ring.emplace(*std::move(made));
+}
+
+void World::destroy_ring(size_t index) {
+  RingPlace& place = rings_[index];
+  if (!place.ring) return;
+  for (auto& actor : actors_) actor->ring_goes(index);
+  const uring::Ref<uring::RingCore> core(&place.ring->core());
+  place.ring.reset();
+  ++place.generation;
+  const uring::RingStats stats = core->stats();
+  if (stats.in_flight > 0 && !leaked_) fail("a Ring was destroyed too early");
+  for (auto& actor : actors_) actor->ring_gone(index);
+}
+
+void World::ring_leaked(std::string_view report) {
+  note(uring::as_absl(report));
+  leaked_ = true;
+  if (!system_->held() && !system_->may_get_stuck()) fail("a Ring leaked though it need not have");
+}
+
+void World::turn(size_t index) {
+  uring::Ring* ring = this->ring(index);
+  if (ring == nullptr) return;
+  const uring::RingStats stats = ring->stats();
+  uring::RingCore& core = ring->core();
+  const bool waits = stats.in_flight + stats.waiting_for_entry > 0;
+  const bool busy = core.anything_ready() || core.timers().size() > 0;
+  // Somebody who is ready keeps the loop from waiting: for what will not come, or is just handed
+  // over from within.
+  if (system_->held() || (!waits && !busy)) uring::spawn(*ring, nothing());
+  core.turn();
+}
+
+bool World::feed_anybody() {
+  bool fed = false;
+  for (auto& feeder : feeders_) fed |= feeder->feed();
+  if (fed) note("  idle: bytes come");
+  return fed;
+}
+
+Feeder& World::make_stream(StreamKind kind, std::string text, int error, uint64_t seed, int& fd) {
+  std::unique_ptr<FarEnd> far_end;
+  fd = descriptors_.expect_close(system_->make_stream(kind, far_end));
+  feeders_.push_back(std::make_unique<Feeder>(std::move(far_end), std::move(text), error, seed));
+  return *feeders_.back();
+}
+
+// --- what must hold ------------------------------------------------------------------------------
+
+void World::check_ring(size_t index, bool at_the_end) {
+  const uring::Ring* ring = this->ring(index);
+  if (ring == nullptr) return;
+  const uring::RingStats stats = ring->stats();
+  if (stats.in_flight != stats.submitted - stats.terminal)
+    fail("in flight != submitted - terminal");
+  if (stats.orphans > stats.in_flight) fail("more orphans than requests in flight");
+  if ((stats.orphans == 0) != (stats.orphaned_bytes == 0)) fail("bytes of no orphan");
+  if (stats.faults > 0 && !system_->may_fail_with(EFAULT))
+    fail("the kernel could not write where it was told to");
+  if (stats.stale_completions > 0 && !system_->lies()) fail("a completion found nobody");
+  if (!at_the_end) return;
+  if (stats.in_flight > 0 || stats.waiting_for_entry > 0) fail("requests are left behind");
+  if (stats.orphans > 0 || stats.orphaned_bytes > 0) fail("orphans are left behind");
+  if (ring->buffer_stats().live_bytes > 0) {
+    fail(absl::StrCat(ring->buffer_stats().live_bytes, " bytes of buffers are left behind"));
+  }
+  if (ring->core().timers().size() > 0) fail("a timer is left behind");
+  if (!ring->core().spawned().empty()) fail("a task is left behind");
+}
+
+void World::check() {
+  for (size_t i = 0; i < rings_.size(); ++i) check_ring(i, /*at_the_end=*/false);
+  for (auto& actor : actors_) actor->check();
+  if (std::string complaints = system_->complaints(); !complaints.empty()) fail(complaints);
+  if (descriptors_.wrong_closes() > 0) fail("a descriptor was closed that was not open");
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+void World::wind_up() {
+  note("winding up");
+  system_->hold(false);
+  std::vector<bool> over(actors_.size(), false);
+  for (int round = 0;; ++round) {
+    if (round == kManyTurns) return fail("it never comes to an end");
+    bool all_over = true;
+    for (size_t i = 0; i < actors_.size() && !failed(); ++i) {
+      if (!over[i]) over[i] = actors_[i]->wind_up();
+      all_over &= over[i];
+    }
+    if (all_over || failed()) return;
+    for (size_t i = 0; i < rings_.size(); ++i) turn(i);
+    // A loop that never sleeps does not always look after its kernel, which goes on by itself.
+    system_->step();
+    check();
+  }
+}
+
+bool World::quiet(size_t index) {
+  uring::Ring* ring = this->ring(index);
+  if (ring == nullptr) return true;
+  const uring::RingStats stats = ring->stats();
+  return stats.in_flight == 0 && stats.waiting_for_entry == 0 && !ring->core().anything_ready() &&
+         ring->core().spawned().empty();
+}
+
+void World::settle(size_t index) {
+  for (int turns = 0; !failed(); ++turns) {
+    if (turns == kManyTurns) return fail("a Ring is never quiet");
+    // One more than it seems to need: what was refused is handed out by a turn.
+    const bool done = quiet(index);
+    turn(index);
+    system_->step();
+    if (done && quiet(index)) return;
+  }
+}
+
+void World::end() {
+  note("letting go");
+  system_->hold(false);
+  for (auto& actor : actors_) actor->let_go();
+  // Reads that could not be cancelled end with their streams.
+  for (auto& feeder : feeders_) feeder->feed_all();
+  for (size_t i = 0; i < rings_.size(); ++i) settle(i);
+  for (size_t i = 0; i < rings_.size(); ++i) check_ring(i, /*at_the_end=*/true);
+  actors_.clear();
+  for (size_t i = 0; i < rings_.size(); ++i) destroy_ring(i);
+  system_->finish_torn_down();
+  if (system_->in_flight() > 0) fail("the kernel still works on something");
+  if (std::string complaints = system_->complaints(); !complaints.empty()) fail(complaints);
+  if (descriptors_.wrong_closes() > 0) fail("a descriptor was closed that was not open");
+  if (leaked_) return;
+  if (system_->live_blocks() > 0) fail("memory was not given back");
+  if (descriptors_.open() > 0) fail(absl::StrCat("still open: ", descriptors_.list()));
+}
+
+}  // namespace bufio::simulate

@@ -1,0 +1,125 @@
+// tests/simulate/world.h
+//
+// A few Rings on one system, those who use them, and whoever says that something is wrong.
+//
+// Actors get at everything through the World: rings may be gone at any time, and come back as
+// others. It turns the loops, keeps the far ends of streams, and looks at what must hold for
+// everybody: counters, memory, descriptors.
+
+#ifndef TESTS_SIMULATE_WORLD_H_
+#define TESTS_SIMULATE_WORLD_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/simulate/actor.h"
+#include "tests/simulate/descriptor_watch.h"
+#include "tests/simulate/feeder.h"
+#include "tests/simulate/system.h"
+#include "uring/ring.h"
+
+namespace bufio::simulate {
+
+using LineSink = std::function<void(std::string_view line)>;
+
+// How the Rings are made.
+struct RingShape {
+  size_t rings = 1;
+  unsigned entries = 16;
+  unsigned completion_entries = 128;
+  size_t cache_bytes = 0;
+};
+
+class World {
+ public:
+  // `trace` is told what happens, a line each; none: nobody listens.
+  World(std::unique_ptr<System> system, const RingShape& shape, LineSink trace);
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+  ~World();
+
+  System& system() { return *system_; }
+  DescriptorWatch& descriptors() { return descriptors_; }
+
+  // --- rings -------------------------------------------------------------------------------------
+  size_t rings() const { return rings_.size(); }
+  // Null while there is none.
+  uring::Ring* ring(size_t index) { return rings_[index].ring ? &*rings_[index].ring : nullptr; }
+  // Changes whenever the ring is destroyed.
+  uint64_t ring_generation(size_t index) const { return rings_[index].generation; }
+  void destroy_ring(size_t index);
+  void make_ring(size_t index);
+  // One turn, unless it would never end. Bytes come if they must.
+  void turn(size_t index);
+
+  // --- streams -----------------------------------------------------------------------------------
+  // A pipe or socket from which `text` will come, and the descriptor to read it from, which is to
+  // be closed once. `error` as for Feeder. The far end lives as long as the World.
+  Feeder& make_stream(StreamKind kind, std::string text, int error, uint64_t seed, int& fd);
+  // A file, to be closed once.
+  int make_file(const std::string& text) {
+    return descriptors_.expect_close(system_->make_file(text));
+  }
+
+  // --- actors ------------------------------------------------------------------------------------
+  void add(std::unique_ptr<Actor> actor) { actors_.push_back(std::move(actor)); }
+  size_t actors() const { return actors_.size(); }
+  Actor& actor(size_t index) { return *actors_[index]; }
+  // After each step: what must hold for everybody.
+  void check();
+  // Has the actors come to an orderly end.
+  void wind_up();
+  // Everybody lets go of everything, the loops run until all is quiet, the Rings go: nothing may be
+  // left behind.
+  void end();
+
+  // --- what happened -----------------------------------------------------------------------------
+  // A line of the trace; free of cost while nobody records.
+  template <class... Parts>
+  void note(const Parts&... parts) {
+    if (!trace_) return;
+    take_kernel_trace();
+    trace_(absl::StrCat(parts...));
+  }
+  // The first thing that went wrong is what counts.
+  void fail(std::string_view what);
+  bool failed() const { return !failure_.empty(); }
+  const std::string& failure() const { return failure_; }
+  // Requests were leaked, as it must be when the kernel does not let go of them.
+  bool leaked() const { return leaked_; }
+
+ private:
+  struct RingPlace {
+    std::optional<uring::Ring> ring;
+    uint64_t generation = 0;
+  };
+
+  void take_kernel_trace();
+  bool feed_anybody();
+  bool quiet(size_t index);
+  void settle(size_t index);
+  void check_ring(size_t index, bool at_the_end);
+  void ring_leaked(std::string_view report);
+
+  std::unique_ptr<System> system_;
+  RingShape shape_;
+  LineSink trace_;
+  bool leaked_ = false;
+  DescriptorWatch descriptors_;
+  std::vector<std::unique_ptr<Feeder>> feeders_;
+  std::vector<RingPlace> rings_;
+  std::vector<std::unique_ptr<Actor>> actors_;
+  std::string failure_;
+};
+
+}  // namespace bufio::simulate
+
+#endif  // TESTS_SIMULATE_WORLD_H_
