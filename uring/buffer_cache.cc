@@ -38,7 +38,7 @@ std::pmr::memory_resource& BufferCache::resource(Pages pages) {
   return arena ? huge_pages_ : *memory_;
 }
 
-Ref<Buffer> BufferCache::allocate(size_t size, BufferKind kind, Pages pages) {
+Ref<Buffer> BufferCache::allocate(size_t size, BufferKind kind, Pages pages) noexcept {
   size = (size + Buffer::kAlignment - 1) / Buffer::kAlignment * Buffer::kAlignment;
   stats_.live_bytes += size;
   if (kind == BufferKind::kMirrored) {

@@ -46,8 +46,9 @@ class BufferCache final : public BufferHome {
   void detach();
 
   // A buffer of `size` bytes, rounded up to whole pages. Contents unspecified. Kinds that cannot be
-  // had here become kHeap. Out of memory ends the process, as operator new does without exceptions.
-  Ref<Buffer> allocate(size_t size, BufferKind kind, Pages pages = Pages::kOrdinary);
+  // had here become kHeap. Out of memory ends the process, with exceptions too: one that passed
+  // through the run loop would leave completions half taken.
+  Ref<Buffer> allocate(size_t size, BufferKind kind, Pages pages = Pages::kOrdinary) noexcept;
 
   const BufferCacheStats& stats() const { return stats_; }
 
