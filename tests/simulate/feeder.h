@@ -19,9 +19,9 @@ namespace bufio::simulate {
 
 class Feeder {
  public:
-  // `error`: what reading fails with in the place of the end; 0: none.
-  Feeder(std::unique_ptr<FarEnd> end, std::string text, int error, uint64_t seed)
-      : end_(std::move(end)), text_(std::move(text)), error_(error), pieces_(seed) {}
+  // `error`: what reading fails with in the place of the end; 0: none. `most`: of a piece.
+  Feeder(std::unique_ptr<FarEnd> end, std::string text, int error, uint64_t seed, size_t most)
+      : end_(std::move(end)), text_(std::move(text)), error_(error), most_(most), pieces_(seed) {}
 
   // Writes the next piece. False if there was nothing left to do.
   bool feed() {
@@ -31,8 +31,8 @@ class Feeder {
       ended_ = true;
       return true;
     }
-    const size_t most = pieces_.one_in(3) ? 1 : 1 + pieces_.below(pieces_.one_in(4) ? 400 : 100);
-    const size_t piece = std::min(most, text_.size() - fed_);
+    size_t piece = pieces_.one_in(3) ? 1 : 1 + pieces_.below(pieces_.one_in(4) ? 400 : 100);
+    piece = std::min({piece, most_, text_.size() - fed_});
     const size_t taken = end_->write(std::string_view(text_).substr(fed_, piece));
     fed_ += taken;
     return taken > 0;
@@ -49,6 +49,7 @@ class Feeder {
   std::unique_ptr<FarEnd> end_;
   std::string text_;
   int error_;
+  size_t most_;
   uring::testing::SeededChoices pieces_;
   size_t fed_ = 0;
   bool ended_ = false;

@@ -46,9 +46,7 @@ class SimFarEnd final : public FarEnd {
 
 class SimSystem final : public System {
  public:
-  SimSystem(Choices& choices, bool plain)
-      : knobs_(plain ? SimKnobs() : uring::testing::random_knobs(choices)),
-        kernel_(choices, knobs_) {
+  SimSystem(Choices& choices, const SimKnobs& knobs) : knobs_(knobs), kernel_(choices, knobs) {
     kernel_.watch(memory_);
     kernel_.on_idle = [this] { return on_idle && on_idle(); };
   }
@@ -123,7 +121,11 @@ class SimSystem final : public System {
 }  // namespace
 
 std::unique_ptr<System> make_sim_system(Choices& choices, bool plain) {
-  return std::make_unique<SimSystem>(choices, plain);
+  return make_sim_system(choices, plain ? SimKnobs() : uring::testing::random_knobs(choices));
+}
+
+std::unique_ptr<System> make_sim_system(Choices& choices, const SimKnobs& knobs) {
+  return std::make_unique<SimSystem>(choices, knobs);
 }
 
 }  // namespace bufio::simulate

@@ -9,12 +9,17 @@
 
 #include "tests/simulate/system.h"
 #include "uring/testing/choices.h"
+#include "uring/testing/sim_knobs.h"
 
 namespace bufio::simulate {
 
 // `choices`, which must outlive it, decide on the knobs and on all that the kernel does; `plain`:
 // the knobs stay where they are.
 std::unique_ptr<System> make_sim_system(uring::testing::Choices& choices, bool plain);
+
+// The same with these knobs.
+std::unique_ptr<System> make_sim_system(uring::testing::Choices& choices,
+                                        const uring::testing::SimKnobs& knobs);
 
 }  // namespace bufio::simulate
 

@@ -94,10 +94,12 @@ bool World::feed_anybody() {
   return fed;
 }
 
-Feeder& World::make_stream(StreamKind kind, std::string text, int error, uint64_t seed, int& fd) {
+Feeder& World::make_stream(StreamKind kind, std::string text, int error, uint64_t seed, int& fd,
+                           size_t most) {
   std::unique_ptr<FarEnd> far_end;
   fd = descriptors_.expect_close(system_->make_stream(kind, far_end));
-  feeders_.push_back(std::make_unique<Feeder>(std::move(far_end), std::move(text), error, seed));
+  feeders_.push_back(
+      std::make_unique<Feeder>(std::move(far_end), std::move(text), error, seed, most));
   return *feeders_.back();
 }
 

@@ -62,8 +62,9 @@ class World {
 
   // --- streams -----------------------------------------------------------------------------------
   // A pipe or socket from which `text` will come, and the descriptor to read it from, which is to
-  // be closed once. `error` as for Feeder. The far end lives as long as the World.
-  Feeder& make_stream(StreamKind kind, std::string text, int error, uint64_t seed, int& fd);
+  // be closed once. `error` and `most` as for Feeder. The far end lives as long as the World.
+  Feeder& make_stream(StreamKind kind, std::string text, int error, uint64_t seed, int& fd,
+                      size_t most = SIZE_MAX);
   // A file, to be closed once.
   int make_file(const std::string& text) {
     return descriptors_.expect_close(system_->make_file(text));
