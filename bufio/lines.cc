@@ -51,8 +51,10 @@ bool LineRequest::satisfied() {
     }
     size_t length = newline != nullptr ? static_cast<size_t>(newline - view.data()) : view.size();
     terminator_ = newline != nullptr ? 1 : 0;
-    // At the very end of the view a '\r' may be half of a terminator that has not arrived.
-    if (length > 0 && view[length - 1] == '\r' && (newline != nullptr || !state().final())) {
+    // At the very end of the view a '\r' may be half of a terminator that has not arrived, or that
+    // an error has cut off.
+    bool at_end = state().final() && state().error().ok();
+    if (length > 0 && view[length - 1] == '\r' && (newline != nullptr || !at_end)) {
       --length;
       ++terminator_;
     }

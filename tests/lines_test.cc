@@ -384,6 +384,19 @@ TEST_F(LineErrorTest, ErrorWhileALongLineIsDroppedIsReported) {
   EXPECT_EQ(uring::errno_of(lines.status()), EIO);
 }
 
+// Whether "ab\r" is too long depends on a byte that nobody can read any more.
+TEST_F(LineErrorTest, CarriageReturnInFrontOfAnErrorMakesNoLineTooLong) {
+  for (LongLine policy : {LongLine::kError, LongLine::kTruncate, LongLine::kSkip}) {
+    Reader reader = read_source(
+        ring(), std::make_unique<StrictSource>(StrictSource::Plan{
+                    .text = "ab\r", .end = uring::errno_status(EIO, "read", "tape"), .piece = 3}));
+    Lines lines = reader.lines({.max_length = 2, .long_lines = policy});
+    EXPECT_FALSE(await(lines.next()).has_value());
+    EXPECT_EQ(uring::errno_of(lines.status()), EIO) << lines.status();
+    EXPECT_EQ(reader.buffered(), "ab\r");
+  }
+}
+
 // --- buffers that come back at the same address
 
 class LineFileTest : public RingTest {};
