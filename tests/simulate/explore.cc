@@ -16,7 +16,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/simulate/shrink.h"
+#include "uring/sanitizer.h"
 #include "uring/status.h"
+
+#ifdef URING_ADDRESS_SANITIZER
+#include <sanitizer/lsan_interface.h>
+#endif
 
 namespace bufio::simulate {
 namespace {
@@ -45,6 +50,15 @@ T* map_shared(size_t count) {
       mmap(nullptr, sizeof(T) * count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) std::abort();
   return new (memory) T[count]();
+}
+
+// The processes end without the leak checker's look, so it is asked for. Slow.
+bool memory_leaked() {
+#ifdef URING_ADDRESS_SANITIZER
+  return __lsan_do_recoverable_leak_check() != 0;
+#else
+  return false;
+#endif
 }
 
 pid_t fork_or_die() {
@@ -81,11 +95,20 @@ std::string how_it_ended(int status) {
   return absl::StrCat("the process ended with status ", WEXITSTATUS(status));
 }
 
+void give_up_if(const std::string& wrong, Progress& progress) {
+  if (wrong.empty()) return;
+  std::snprintf(progress.what, sizeof progress.what, "%s", wrong.c_str());
+  std::_Exit(1);
+}
+
 // Runs seeds until there are none. Ends at the first failure, so that the next program finds a
 // process that is as it should be.
 [[noreturn]] void work(const ExploreOptions& options, Shared& shared, Progress& progress,
                        steady_clock::time_point deadline) {
+  constexpr uint64_t kProgramsPerLeakCheck = 200;
+  const std::string kLeaked = "memory was leaked, by this program or one a little before it";
   const uint64_t end = options.first_seed + options.seeds;
+  uint64_t programs = 0;
   while (!shared.stop) {
     if (options.seconds > 0 && steady_clock::now() >= deadline) break;
     const uint64_t seed = shared.next_seed++;
@@ -93,13 +116,11 @@ std::string how_it_ended(int status) {
     progress.seed = seed;
     alarm(kPatienceSeconds);
     const Program program = make_program(seed, options.kernel, options.plot);
-    const std::string wrong = run(program, nullptr, options.sabotage);
-    if (!wrong.empty()) {
-      std::snprintf(progress.what, sizeof progress.what, "%s", wrong.c_str());
-      std::_Exit(1);
-    }
+    give_up_if(run(program, nullptr, options.sabotage), progress);
     ++shared.passed;
+    if (++programs % kProgramsPerLeakCheck == 0 && memory_leaked()) give_up_if(kLeaked, progress);
   }
+  if (memory_leaked()) give_up_if(kLeaked, progress);
   std::_Exit(0);
 }
 
@@ -144,7 +165,8 @@ std::string run_apart(const Program& program, const Sabotage& sabotage, std::str
     const LineSink sink = [&lines](std::string_view line) {
       write_all(lines[1], absl::StrCat("  ", uring::as_absl(line), "\n"));
     };
-    const std::string wrong = run(program, trace != nullptr ? sink : LineSink(), sabotage);
+    std::string wrong = run(program, trace != nullptr ? sink : LineSink(), sabotage);
+    if (wrong.empty() && memory_leaked()) wrong = "memory was leaked";
     write_all(results[1], wrong);
     std::_Exit(wrong.empty() ? 0 : 1);
   }

@@ -89,6 +89,7 @@ void World::turn(size_t index) {
 
 bool World::feed_anybody() {
   bool fed = false;
+  if (letting_go_) return false;
   for (auto& feeder : feeders_) fed |= feeder->feed();
   if (fed) note("  idle: bytes come");
   return fed;
@@ -177,8 +178,11 @@ void World::end() {
   note("letting go");
   system_->hold(false);
   for (auto& actor : actors_) actor->let_go();
-  // Reads that could not be cancelled end with their streams.
-  for (auto& feeder : feeders_) feeder->feed_all();
+  // Cancelling is all it takes; only what could not be cancelled ends with its stream.
+  if (system_->may_get_stuck()) {
+    for (auto& feeder : feeders_) feeder->feed_all();
+  }
+  letting_go_ = true;
   for (size_t i = 0; i < rings_.size(); ++i) settle(i);
   for (size_t i = 0; i < rings_.size(); ++i) check_ring(i, /*at_the_end=*/true);
   actors_.clear();

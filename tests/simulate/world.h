@@ -114,6 +114,7 @@ class World {
   RingShape shape_;
   LineSink trace_;
   bool leaked_ = false;
+  bool letting_go_ = false;
   DescriptorWatch descriptors_;
   std::vector<std::unique_ptr<Feeder>> feeders_;
   std::vector<RingPlace> rings_;
