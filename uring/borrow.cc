@@ -20,16 +20,18 @@ Borrow::Borrow(Borrow&& other) noexcept
 
 Borrow::~Borrow() {
   if (!waiting_) return;
-  // In this order: told to end it sends nothing again, and with nobody to resume it makes nobody
-  // ready.
-  transfer_->cancel();
-  transfer_->resumed();
+  transfer_->resumed();  // with nobody to resume, it makes nobody ready
+  settle();
+  transfer_->let_go();
+  end();
+}
+
+void Borrow::settle() {
+  transfer_->cancel();  // told to end, it sends nothing again
   const bool done = core_->settle(*transfer_);
   URING_CHECK(done, transfer_->describe() +
                         ": the memory that it borrows goes, and the kernel may still use it (it "
                         "was not done by RingOptions::drain_timeout, or the Ring cannot go on)");
-  transfer_->let_go();
-  end();
 }
 
 bool Borrow::await_ready() {

@@ -69,6 +69,8 @@ class [[nodiscard]] Borrow : private ListNode<BorrowTag> {
   friend class Scope;
   friend class List<Borrow, BorrowTag>;
 
+  // Cancels and blocks until the kernel is done.
+  void settle();
   void end();
 
   Scope* scope_;  // null once it has gone

@@ -66,8 +66,11 @@ Scope::~Scope() {
   // All of the cancels go out with the first wait.
   borrows_.for_each([](Borrow& borrow) { borrow.transfer_->cancel(); });
   children_.destroy_all();
-  // Those of others, who misuse it: they settle by themselves.
-  borrows_.for_each([](Borrow& borrow) { borrow.scope_ = nullptr; });
+  // Those of others than its children, who are resumed when the loop comes to them.
+  borrows_.for_each([](Borrow& borrow) {
+    borrow.settle();
+    borrow.scope_ = nullptr;
+  });
 }
 
 // --- children ------------------------------------------------------------------------------------

@@ -20,10 +20,10 @@
 //             cancelled and waited for. That blocks: see borrow.h for how long. It never aborts but
 //             for a kernel that is not done by RingOptions::drain_timeout.
 //
-// Belongs to its Ring's thread; stays where it is. It must outlive what its children refer to
-// least: declare it after their data. A child must not destroy the scope; it may cancel it, spawn,
-// read and write. The Ring may be destroyed first: nothing is resumed then, and what could not be
-// drained with the Ring is a checked failure when its memory goes.
+// Belongs to its Ring's thread; stays where it is. Declare it after the data of its children, and
+// after the memory that they borrow, so that it goes first. A child must not destroy the scope; it
+// may cancel it, spawn, read and write. The Ring may be destroyed first: nothing is resumed then,
+// and what could not be drained with the Ring is a checked failure when its memory goes.
 
 #ifndef URING_SCOPE_H_
 #define URING_SCOPE_H_

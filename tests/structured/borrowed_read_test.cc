@@ -28,6 +28,7 @@
 #include "uring/file.h"
 #include "uring/linux_kernel.h"
 #include "uring/scope.h"
+#include "uring/shield.h"
 #include "uring/sleep.h"
 #include "uring/spawn.h"
 #include "uring/status.h"
@@ -257,6 +258,23 @@ TEST_F(BorrowedRead, ADestructorThatWaitsTakesNobodysCompletionAway) {
   EXPECT_EQ(others, "");
   EXPECT_EQ(block_on(ring(), lasting.join()), absl::OkStatus());
   EXPECT_EQ(others, "mine");
+}
+
+TEST_F(BorrowedRead, TheScopeDoesNotGoBeforeThoseOfOthersThanItsChildren) {
+  const Pipe silent;
+  std::array<char, 16> memory = {};
+  std::optional<Scope> scope(std::in_place, ring());
+  Root root;
+  Task<absl::StatusOr<size_t>> read = as_task(shield(ring(), scope->read(reader(silent), memory)));
+  root.start(read);
+  block_on(ring(), yield(ring()));
+  EXPECT_EQ(in_flight(), 1u);
+  scope.reset();
+  EXPECT_EQ(in_flight(), 0u);
+  EXPECT_FALSE(root.ended());
+  EXPECT_TRUE(turn_until(
+      ring(), [&] { return root.ended(); }, 3));
+  EXPECT_TRUE(absl::IsCancelled(read.result().status()));
 }
 
 TEST_F(BorrowedRead, TheRingMayBeDestroyedFirst) {
