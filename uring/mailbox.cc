@@ -47,9 +47,11 @@ void Mailbox::remove_poster() {
   if (wake) write_event();
 }
 
-bool Mailbox::fall_asleep(bool listening) {
+bool Mailbox::fall_asleep(Listening listening) {
   const std::lock_guard lock(mutex_);
-  asleep_ = posted_.empty() && listening == has_posters();
+  const bool should_listen = has_posters();
+  asleep_ = posted_.empty() &&
+            (listening == Listening::kEnding || should_listen == (listening == Listening::kYes));
   return asleep_;
 }
 

@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 
 #include "uring/list.h"
@@ -66,10 +67,12 @@ class Mailbox {
   int event_fd() const { return event_fd_; }
   // Whether the eventfd is to be listened to.
   bool has_posters() const { return posters_.load(std::memory_order_relaxed) > 0; }
-  // Before a sleep; `listening`: a read of the eventfd is in flight. False if the loop must look
-  // again first, because there is something to run, or because it should not be listening, or
-  // should.
-  bool fall_asleep(bool listening);
+  // Whether a read of the eventfd is in flight; ending: it is, and is being cancelled. A post ends
+  // that one, too.
+  enum class Listening : uint8_t { kNo, kYes, kEnding };
+  // Before a sleep. False if the loop must look again first: there is something to run, or it
+  // should listen, or should not.
+  bool fall_asleep(Listening listening);
   // After it: calls run() of all that was posted by now, in order.
   void run_all();
   // The Ring is destroyed: refuses from now on, and calls discard() of all that was posted.

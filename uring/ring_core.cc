@@ -353,7 +353,7 @@ void RingCore::wait_or_submit() {
   TimePoint deadline = timers_.next_deadline().value_or(kNever);
   if (!status_.ok()) {
     if (!ready_.empty() || !refused_.empty()) return;
-    if (mailbox_ && !mailbox_->fall_asleep(/*listening=*/false)) {
+    if (mailbox_ && !mailbox_->fall_asleep(Mailbox::Listening::kNo)) {
       deadline = std::min(deadline, now() + kLookInterval);
     }
     URING_CHECK(deadline != kNever, status_.ToString());

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 
+#include "uring/mailbox.h"
 #include "uring/operation.h"
 
 namespace uring {
@@ -21,8 +22,10 @@ class WakeRead final : public Operation {
 
   // To be started then.
   void prepare() { io_uring_prep_read(&sqe(), event_fd_, &count_, sizeof count_, 0); }
-  // Started, and nobody asked it to stop.
-  bool listening() const { return !idle() && !cancel_requested(); }
+  Mailbox::Listening listening() const {
+    if (idle()) return Mailbox::Listening::kNo;
+    return cancel_requested() ? Mailbox::Listening::kEnding : Mailbox::Listening::kYes;
+  }
 
   std::string describe() const override { return "read the Ring's own eventfd"; }
   size_t pinned_bytes() const override { return 0; }

@@ -222,20 +222,24 @@ TEST(MailboxTest, WritesOncePerSleepHoweverMuchIsPosted) {
   Counted posted[3];
   for (Counted& one : posted) EXPECT_TRUE(mailbox.post(one));
   EXPECT_EQ(writes(), 0u);
-  EXPECT_FALSE(mailbox.fall_asleep(true));
+  EXPECT_FALSE(mailbox.fall_asleep(Mailbox::Listening::kYes));
   mailbox.run_all();
-  EXPECT_TRUE(mailbox.fall_asleep(true));
+  EXPECT_TRUE(mailbox.fall_asleep(Mailbox::Listening::kYes));
   for (Counted& one : posted) EXPECT_TRUE(mailbox.post(one));
   EXPECT_EQ(writes(), 1u);
   mailbox.take_back(posted[1]);
   mailbox.run_all();
   EXPECT_EQ(posted[0].ran(), 2);
   EXPECT_EQ(posted[1].ran(), 1);
-  EXPECT_TRUE(mailbox.fall_asleep(true));
+  EXPECT_TRUE(mailbox.fall_asleep(Mailbox::Listening::kYes));
   mailbox.remove_poster();
   EXPECT_EQ(writes(), 1u);
-  EXPECT_FALSE(mailbox.fall_asleep(true)) << "nobody is left to be listened to";
-  EXPECT_TRUE(mailbox.fall_asleep(false));
+  EXPECT_FALSE(mailbox.fall_asleep(Mailbox::Listening::kYes)) << "nobody is left to be listened to";
+  EXPECT_TRUE(mailbox.fall_asleep(Mailbox::Listening::kNo));
+  EXPECT_TRUE(mailbox.fall_asleep(Mailbox::Listening::kEnding)) << "nothing to do but wait for it";
+  mailbox.add_poster();
+  EXPECT_TRUE(mailbox.fall_asleep(Mailbox::Listening::kEnding)) << "what is posted ends it, too";
+  EXPECT_FALSE(mailbox.fall_asleep(Mailbox::Listening::kNo));
 }
 
 // --- the Ring's end ------------------------------------------------------------------------------
