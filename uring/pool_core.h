@@ -51,7 +51,7 @@ class BufferWaiter : public ListNode<PoolLineTag> {
   void leave_line() { ListNode<PoolLineTag>::unlink(); }
 
  protected:
-  ~BufferWaiter() = default;
+  virtual ~BufferWaiter() = default;
 
  private:
   friend class PoolCore;
