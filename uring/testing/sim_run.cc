@@ -324,8 +324,7 @@ void SimKernel::post(SimRequest& request) {
     }
   }
   if (!more) return retire(request);
-  bool filled = static_cast<size_t>(request.result) == request.length;
-  request.waits_first = !filled && !choices_.one_in(knobs_.eager_buffers_one_in);
+  request.waits_first = !choices_.one_in(knobs_.eager_buffers_one_in);
   request.state = State::kArmed;
   request.tried = false;
   request.pieces = 0;
