@@ -515,7 +515,7 @@ class Conformance : public ::testing::TestWithParam<Script> {};
 TEST_P(Conformance, TheRealKernelDoesWhatTheModelAllows) { compare(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(Requests, Conformance, ::testing::ValuesIn(kScripts),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& named) { return std::string(named.param.name); });
 
 }  // namespace
 }  // namespace uring::testing

@@ -182,7 +182,7 @@ class EnteringConformance : public ::testing::TestWithParam<Script> {};
 TEST_P(EnteringConformance, TheRealKernelDoesWhatTheModelAllows) { compare(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(Calls, EnteringConformance, ::testing::ValuesIn(kScripts),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& named) { return std::string(named.param.name); });
 
 // --- calls that a filter fails -------------------------------------------------------------------
 

@@ -104,7 +104,9 @@ TEST(SimCancel, OfARunningReadNeverTakesItsBytesAway) {
     ring.enter();
     ring.cancel(2, 1);
     std::string outcome = to_text(ring.run(2));
-    if (stream->unread() == 0) EXPECT_EQ(buffer, "abc");
+    if (stream->unread() == 0) {
+      EXPECT_EQ(buffer, "abc");
+    }
     return outcome;
   };
   SimKnobs knobs = wild_cancels();

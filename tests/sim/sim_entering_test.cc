@@ -199,8 +199,9 @@ TEST(SimEnteringKnobs, WaitsAreInterruptedOrSlow) {
     // In a call of its own, or the result would be hidden.
     kernel.enter(ring.ring(), 0, 0, IORING_ENTER_GETEVENTS, nullptr);
     ring.enter();
-    if (ring.ring().cq.ktail != nullptr && *ring.ring().cq.ktail > 0) return std::string("early");
-    return errno_text(-ring.enter(1, milliseconds(5))) + " " + to_text(ring.completions());
+    if (*ring.ring().cq.ktail > 0) return std::string("early");
+    std::string outcome = errno_text(-ring.enter(1, milliseconds(5)));
+    return outcome + " " + to_text(ring.completions());
   };
   EXPECT_EQ(every_outcome(knobs, script), (Outcomes{"early", "0 1:0", "EINTR ", "ETIME "}));
 }

@@ -268,7 +268,9 @@ TEST(SimKernelKnobs, BytesArriveInPiecesBeforeTheCompletion) {
     ring.read(1, fd.get(), buffer.data(), 3);
     ring.enter();
     std::string outcome = buffer + (ring.completions().empty() ? "" : " done");
-    if (outcome.size() == 3) EXPECT_EQ(to_text(ring.run(1)), "1:3");
+    if (outcome.size() == 3) {
+      EXPECT_EQ(to_text(ring.run(1)), "1:3");
+    }
     EXPECT_EQ(buffer, "abc");
     return outcome;
   };
