@@ -156,7 +156,7 @@ void ReaderCalls::released(ReaderActor& a, Released released, uint64_t seed) {
   a.expect(released.pos == a.pos_, "released elsewhere");
   a.expect(released.leftover == at.rest().substr(0, released.leftover.size()),
            "release: wrong bytes");
-  if (!released.fd) return;
+  if (!released.fd || a.subject_->kind == SourceKind::kLentPipe) return;
   uring::testing::SeededChoices choices(seed);
   const bool go_on = !a.ring_gone_now() && choices.one_in(2);
   const int fd = released.fd.release();

@@ -133,7 +133,11 @@ Reader read_stream(World& world, ReaderSubject& subject, Choices& choices) {
   int fd = -1;
   subject.feeder =
       &world.make_stream(kind, *subject.text, subject.error, choices.below(1U << 31), fd);
-  return adopt_fd(*world.ring(*subject.ring), fd, subject.options);
+  uring::Ring& ring = *world.ring(*subject.ring);
+  if (subject.kind == SourceKind::kLentPipe) {
+    return borrow_fd(ring, world.lend(fd), subject.options);
+  }
+  return adopt_fd(ring, fd, subject.options);
 }
 
 Reader make_reader(World& world, ReaderSubject& subject, Choices& choices) {
@@ -170,6 +174,7 @@ Reader make_reader(World& world, ReaderSubject& subject, Choices& choices) {
     case SourceKind::kPipe:
     case SourceKind::kSocket:
     case SourceKind::kMirroredPipe:
+    case SourceKind::kLentPipe:
       break;
   }
   return read_stream(world, subject, choices);
@@ -191,7 +196,7 @@ SourceKind pick_kind(Choices& choices) {
 const char* source_name(SourceKind kind) {
   constexpr const char* kNames[] = {"pipe",   "socket",  "file",          "offload",
                                     "custom", "instant", "mirrored pipe", "mirrored file",
-                                    "view",   "string",  "cord"};
+                                    "view",   "string",  "cord",          "lent pipe"};
   return kNames[static_cast<int>(kind)];
 }
 
@@ -226,6 +231,7 @@ std::unique_ptr<ReaderSubject> continue_subject(World& world, const ReaderSubjec
   subject->error = first.error;
   subject->ring = first.ring;
   subject->ring_generation = first.ring_generation;
+  world.system().passed_on(fd);
   subject->reader.emplace(adopt_fd(*world.ring(*subject->ring), fd, subject->options));
   return subject;
 }

@@ -30,8 +30,9 @@ enum class SourceKind {
   kView,
   kString,
   kCord,
+  kLentPipe,  // borrowed: the Reader must not close it
 };
-inline constexpr uint32_t kSourceKinds = 11;
+inline constexpr uint32_t kSourceKinds = 12;
 
 const char* source_name(SourceKind kind);
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tests/guard_memory.h"
+#include "tests/simulate/end_watch.h"
 #include "uring/linux_kernel.h"
 
 namespace bufio::simulate {
@@ -57,6 +58,8 @@ class PlaguedKernel final : public uring::LinuxKernel {
   uring::TimePoint now() const override { return now_; }
   void advance(std::chrono::nanoseconds by) { now_ += by; }
   uint64_t faults() const { return faults_; }
+  EndWatch& ends() { return ends_; }
+  const EndWatch& ends() const { return ends_; }
 
   // The time that a Ring wants to wait is the test's, the time that passes is not. So a look is
   // taken for as long as a worker thread may need, then somebody is asked for bytes.
@@ -64,6 +67,7 @@ class PlaguedKernel final : public uring::LinuxKernel {
             const __kernel_timespec* timeout) override {
     const unsigned seen = *ring.cq.ktail;
     look_at_entries(ring);
+    ends_.look_at_entries(ring);
     int result = take(ring, to_submit, min_complete, flags);
     for (int looks = 0; result == -ETIME; ++looks) {
       if (on_idle_ && on_idle_()) {
@@ -74,6 +78,7 @@ class PlaguedKernel final : public uring::LinuxKernel {
       }
       result = take(ring, 0, min_complete, flags);
     }
+    ends_.look_at_completions(ring);
     spoil(ring, seen);
     return result;
   }
@@ -118,6 +123,7 @@ class PlaguedKernel final : public uring::LinuxKernel {
   std::function<bool()>& on_idle_;
   uring::TimePoint now_ = uring::TimePoint(std::chrono::hours(1));
   uint64_t faults_ = 0;
+  EndWatch ends_;
   std::vector<std::pair<int, uint64_t>> positional_;
 };
 
@@ -147,8 +153,10 @@ class RealSystem final : public System {
               ? pipe2(ends, O_CLOEXEC) == 0
               : socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
     far_end = std::make_unique<WritingEnd>(ends[1]);
+    passed_on(ends[0]);
     return ends[0];
   }
+  void passed_on(int fd) override { kernel_.ends().begin(fd); }
 
   // Its worker threads want a processor, too, while a loop never sleeps.
   bool step() override {
@@ -165,6 +173,7 @@ class RealSystem final : public System {
   bool may_get_stuck() const override { return false; }
   bool lies() const override { return false; }
   std::string complaints() const override {
+    if (kernel_.ends().asked_again()) return "a stream was asked again after its end";
     return kernel_.faults() == 0 ? "" : "the kernel wrote to memory that is gone";
   }
   std::string describe() const override { return "the real kernel"; }

@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tests/simulate/end_watch.h"
+#include "uring/kernel.h"
 #include "uring/testing/sim_kernel.h"
 #include "uring/testing/sim_memory.h"
 
@@ -44,6 +46,32 @@ class SimFarEnd final : public FarEnd {
   std::shared_ptr<SimStream> stream_;
 };
 
+class WatchedKernel final : public uring::Kernel {
+ public:
+  WatchedKernel(uring::Kernel& inner, EndWatch& ends) : inner_(inner), ends_(ends) {}
+
+  uring::TimePoint now() const override { return inner_.now(); }
+  int set_up(unsigned entries, io_uring_params& params, io_uring& ring) override {
+    return inner_.set_up(entries, params, ring);
+  }
+  int register_with(io_uring& ring, unsigned opcode, const void* argument,
+                    unsigned count) override {
+    return inner_.register_with(ring, opcode, argument, count);
+  }
+  void tear_down(io_uring& ring) override { inner_.tear_down(ring); }
+  int enter(io_uring& ring, unsigned to_submit, unsigned min_complete, unsigned flags,
+            const __kernel_timespec* timeout) override {
+    ends_.look_at_entries(ring);
+    const int result = inner_.enter(ring, to_submit, min_complete, flags, timeout);
+    ends_.look_at_completions(ring);
+    return result;
+  }
+
+ private:
+  uring::Kernel& inner_;
+  EndWatch& ends_;
+};
+
 class SimSystem final : public System {
  public:
   SimSystem(Choices& choices, const SimKnobs& knobs) : knobs_(knobs), kernel_(choices, knobs) {
@@ -51,7 +79,7 @@ class SimSystem final : public System {
     kernel_.on_idle = [this] { return on_idle && on_idle(); };
   }
 
-  uring::Kernel& kernel() override { return kernel_; }
+  uring::Kernel& kernel() override { return watched_; }
   std::pmr::memory_resource& memory() override { return memory_; }
   bool fixed_buffers() const override { return true; }
   void advance(std::chrono::nanoseconds by) override { kernel_.advance(by); }
@@ -75,8 +103,10 @@ class SimSystem final : public System {
       ::close(ends[1]);
     }
     far_end = std::make_unique<SimFarEnd>(kernel_.attach_stream(fd));
+    passed_on(fd);
     return fd;
   }
+  void passed_on(int fd) override { ends_.begin(fd); }
 
   bool step() override { return kernel_.step(); }
   bool hold(bool held) override {
@@ -100,6 +130,7 @@ class SimSystem final : public System {
   }
   bool lies() const override { return knobs_.repeat_one_in > 0 || knobs_.unknown_one_in > 0; }
   std::string complaints() const override {
+    if (ends_.asked_again()) return "a stream was asked again after its end";
     return kernel_.violations().empty() ? "" : kernel_.violations().front();
   }
   std::string describe() const override { return "a simulated kernel"; }
@@ -114,6 +145,8 @@ class SimSystem final : public System {
   const SimKnobs knobs_;
   uring::testing::SimMemory memory_;
   SimKernel kernel_;
+  EndWatch ends_;
+  WatchedKernel watched_{kernel_, ends_};
   bool held_ = false;
   size_t traced_ = 0;
 };

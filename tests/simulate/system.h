@@ -51,6 +51,8 @@ class System {
   // --- descriptors, owned by the caller ----------------------------------------------------------
   virtual int make_file(const std::string& text) = 0;
   virtual int make_stream(StreamKind kind, std::unique_ptr<FarEnd>& far_end) = 0;
+  // Somebody else reads on from this one, and may ask anew whether it has ended.
+  virtual void passed_on(int fd) = 0;
 
   // --- the kernel's own life ---------------------------------------------------------------------
   // Called when the kernel has nothing to do and somebody waits for it: changes that, or returns

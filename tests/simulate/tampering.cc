@@ -79,6 +79,7 @@ class TamperedSystem final : public System {
   int make_stream(StreamKind kind, std::unique_ptr<FarEnd>& far_end) override {
     return inner_->make_stream(kind, far_end);
   }
+  void passed_on(int fd) override { inner_->passed_on(fd); }
   bool step() override { return inner_->step(); }
   bool hold(bool held) override { return inner_->hold(held); }
   bool held() const override { return inner_->held(); }

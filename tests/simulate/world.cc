@@ -1,5 +1,8 @@
 #include "tests/simulate/world.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <utility>
 
@@ -174,6 +177,14 @@ void World::settle(size_t index) {
   }
 }
 
+void World::take_lent_back() {
+  for (int fd : lent_) {
+    if (fcntl(fd, F_GETFD) < 0) fail("a descriptor was closed that was only lent");
+    ::close(fd);
+  }
+  lent_.clear();
+}
+
 void World::end() {
   note("letting go");
   system_->hold(false);
@@ -188,6 +199,7 @@ void World::end() {
   actors_.clear();
   for (size_t i = 0; i < rings_.size(); ++i) destroy_ring(i);
   system_->finish_torn_down();
+  take_lent_back();
   if (system_->in_flight() > 0) fail("the kernel still works on something");
   if (std::string complaints = system_->complaints(); !complaints.empty()) fail(complaints);
   if (descriptors_.wrong_closes() > 0) fail("a descriptor was closed that was not open");

@@ -70,6 +70,13 @@ class World {
     return descriptors_.expect_close(system_->make_file(text));
   }
 
+  // `fd` belongs to the test, which closes it in the end: nobody else may.
+  int lend(int fd) {
+    descriptors_.forget(fd);
+    lent_.push_back(fd);
+    return fd;
+  }
+
   // --- actors ------------------------------------------------------------------------------------
   void add(std::unique_ptr<Actor> actor) { actors_.push_back(std::move(actor)); }
   size_t actors() const { return actors_.size(); }
@@ -107,6 +114,7 @@ class World {
   bool feed_anybody();
   bool quiet(size_t index);
   void settle(size_t index);
+  void take_lent_back();
   void check_ring(size_t index, bool at_the_end);
   void ring_leaked(std::string_view report);
 
@@ -116,6 +124,7 @@ class World {
   bool leaked_ = false;
   bool letting_go_ = false;
   DescriptorWatch descriptors_;
+  std::vector<int> lent_;
   std::vector<std::unique_ptr<Feeder>> feeders_;
   std::vector<RingPlace> rings_;
   std::vector<std::unique_ptr<Actor>> actors_;
