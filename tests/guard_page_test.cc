@@ -236,6 +236,29 @@ TEST_P(EveryOrder, CallsThatAreDroppedAndMadeAgainWriteToNothingThatIsGone) {
   }
 }
 
+// Reads of whole pages would end where their memory does, were it not for the padding.
+TEST_P(EveryFile, PaddingIsReadableThoughTheMemoryEndsThere) {
+  for (int read_ahead : {0, 3}) {
+    uring::Ring ring = make_ring();
+    const std::string text = sample(size_t{64} << 10);
+    StreamRig rig(ring, GetParam(), text, {0}, {.read_size = 8192, .max_read_ahead = read_ahead});
+    Unobserved nobody;
+    unsigned sum = 0;
+    while (rig.reader().pos() < text.size()) {
+      Task<void> waiting = fill(rig, 1);
+      bool ended = waiting.start(nobody);
+      for (; !ended; ended = waiting.ended()) rig.core().turn();
+      const std::string_view view = rig.reader().buffered();
+      ASSERT_EQ(view, std::string_view(text).substr(rig.reader().pos(), view.size()));
+      for (size_t i = 0; i < 64; ++i)
+        sum += static_cast<unsigned char>(*const_cast<const volatile char*>(view.end() + i));
+      rig.reader().consume(view.size());
+    }
+    ::testing::Test::RecordProperty("sum", static_cast<int>(sum));
+    ASSERT_TRUE(rig.dismantle());
+  }
+}
+
 TEST_P(EveryFile, SeekAndSkipDuringReadAheadWriteToNothingThatIsGone) {
   uring::Ring ring = make_ring();
   const std::string text = sample(400000);

@@ -302,6 +302,17 @@ TEST_F(ReadOperationTest, CancelledWhileItPollsIsNotSentAgain) {
   }
 }
 
+// The kernel is asked to cancel what it has done already.
+TEST_F(ReadOperationTest, CancelThatComesTooLateLosesNoByte) {
+  const TemporaryFile file("contents");
+  Reading reading(ring(), file.borrow(), ReadKind::kPositional);
+  reading.start();
+  ring().core().submit();
+  ring().core().cancel(reading.operation());
+  ASSERT_TRUE(finish(reading));
+  EXPECT_EQ(reading.text(), "contents");
+}
+
 // --- letting go ----------------------------------------------------------------------------------
 
 TEST_F(ReadOperationTest, LettingGoFreesBufferAndDescriptorAfterTheCompletion) {

@@ -71,6 +71,8 @@ TEST_F(WaitingTest, DeadlineThatComesWhileACallWaitsEndsIt) {
   absl::StatusOr<Token> line = await(reader_->read_line());
   EXPECT_EQ(code(line), kTooLate);
   EXPECT_EQ(reader_->stats().reads, 1U);
+  EXPECT_EQ(ring().stats().in_flight, 1U);
+  EXPECT_EQ(ring().stats().cancels, 0U);
   write_end("abc\n");
   reader_->clear_deadline();
   line = await(reader_->read_line());

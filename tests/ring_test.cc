@@ -199,6 +199,18 @@ TEST_P(Bound, RequestsBeyondItCompleteInOrderOfStart) {
   expect_bound_was_kept();
 }
 
+TEST_P(Bound, LateComersFindThePlacesTakenThatATurnHasMade) {
+  ASSERT_NO_FATAL_FAILURE(make());
+  std::vector<const Request*> log;
+  const std::vector<Ref<Request>> all = requests(60);
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (i >= 40) ring().core().turn();
+    all[i]->nop().note_in(log).start();
+  }
+  ASSERT_TRUE(turn_until(ring(), [&] { return log.size() == all.size(); }, 500));
+  for (size_t i = 0; i < all.size(); ++i) ASSERT_EQ(log[i], all[i].get()) << i;
+}
+
 Task<void> read_and_sleep(Ring& ring, const Pipe& pipe, int delay_us, int& bytes, int& done) {
   Ref<Request> read = make_ref<Request>(ring);
   read->read(pipe.reader(), 1).start();
