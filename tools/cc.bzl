@@ -75,7 +75,7 @@ def bufio_cc_test(name, srcs = None, deps = [], copts = [], size = "small", main
       copts: added to the project's own.
       size: as for cc_test.
       main: False where the test brings its own main function.
-      **kwargs: passed on.
+      **kwargs: passed on; tags = ["threads"] where threads meet, so that ThreadSanitizer looks.
     """
     cc_test(
         name = name,
