@@ -307,14 +307,14 @@ TEST_F(SubmissionQueue, DestructionWithAFullQueueCancelsAllAtOnce) {
   RingOptions options;
   options.entries = 4;
   options.completion_entries = 64;
-  options.drain_timeout = std::chrono::seconds(3);
+  options.drain_timeout = std::chrono::minutes(1);
   ASSERT_NO_FATAL_FAILURE(make_ring(std::move(options)));
   const Pipe silent;
   const std::vector<Ref<Request>> pending = requests(20);
   for (const Ref<Request>& one : pending) one->read(silent.reader()).start();
   const TimePoint started = Clock::now();
   destroy_ring();
-  EXPECT_LT(Clock::now() - started, std::chrono::seconds(2));
+  EXPECT_LT(Clock::now() - started, std::chrono::seconds(20));
   EXPECT_EQ(leaks(), "");
   EXPECT_TRUE(each_completed_once(pending));
 }
