@@ -245,6 +245,21 @@ TEST_F(ListenerTest, ClosesWhatNobodyTook) {
   }
 }
 
+TEST_F(ListenerTest, ClosesWhatItsRequestBringsAfterItsEnd) {
+  listen();
+  Unobserved nobody;
+  Task<absl::StatusOr<Socket>> call = accepted(listener());
+  EXPECT_FALSE(call.start(nobody));
+  int client = dial();
+  ring().core().submit();  // the connection is accepted, and nobody has looked yet
+  call.reset();
+  drop_listener();
+  settle(0);
+  char byte;
+  EXPECT_EQ(recv(client, &byte, 1, MSG_DONTWAIT), 0);
+  close(client);
+}
+
 TEST_F(ListenerTest, ACallThatWaitsEndsWithItsListener) {
   listen();
   Unobserved nobody;
