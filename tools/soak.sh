@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tools/soak.sh MINUTES: searches for what the CI has no time for, round by round until the time is over.
 #
-# A round is: random programs on the simulated kernel with a fresh seed, plain and under the sanitizers; each fuzz
+# A round is: random programs on both kernels with a fresh seed, plain and under the sanitizers; each fuzz
 # target for a while, on a corpus that is kept in $BUFIO_SOAK_DIR (~/.cache/uring-bufio-soak); and all tests, several
 # times over and more at once than there are processors, in one configuration after the other: clang, g++ and clang
 # unoptimised and optimised, AddressSanitizer, and ThreadSanitizer for what crosses threads. A last step that the end of
@@ -41,7 +41,7 @@ step() {
   say "$what: $*"
   timeout --foreground --signal=INT --kill-after=30 "$left" "$@"
   code=$?
-  took=$((SECONDS - start))
+  local took=$((SECONDS - start))
   if ((code == 0)); then
     ((passed += 1))
     say "$what: fine, $took s"
@@ -54,17 +54,12 @@ step() {
   fi
 }
 
-# simulate <name> <flag...>: as many random programs as fit the slice, by the last round's rate.
-declare -A programs=()
+# simulate <name> <flag...>: random programs on both kernels for a slice each, from a seed of its own.
 simulate() {
-  local name=$1 count=${programs[$1]:-20000} took=0
+  local name=$1
   shift
-  # Apart, so that the rate is not that of the compiler.
-  step "programs, $name, build" bazel build "${bazel_flags[@]}" "$@" //tests:simulate
-  step "programs, $name" bazel run "${bazel_flags[@]}" "$@" //tests:simulate -- \
-    "--seeds=$count" "--seed=$(od -An -N7 -tu8 /dev/urandom | tr -d ' ')"
-  programs[$name]=$((count * slice / (took > 0 ? took : 1)))
-  ((programs[$name] > 0)) || programs[$name]=1
+  step "programs, $name" bazel run "${bazel_flags[@]}" "$@" //tests:simulate -- --kernel=both "--seconds=$slice" \
+    "--seed=$(od -An -N7 -tu8 /dev/urandom | tr -d ' ')"
 }
 
 # fuzz: each target for a slice; the corpus grows from round to round.
