@@ -141,7 +141,8 @@ touched=()
 mapfile -t targets < <(for patch in "${patches[@]}"; do header "$patch" tests; done | tr ' ' '\n' | sort -u | sed '/^$/d')
 say "${#patches[@]} mutants; first ${#targets[@]} test targets without any"
 start=$SECONDS
-if ! bazel_here test "${flags[@]}" "${test_flags[@]}" --test_output=errors "${targets[@]}" >"$log" 2>&1; then
+if ! bazel_here test "${flags[@]}" "${test_flags[@]}" --test_output=errors --test_timeout=300 "${targets[@]}" \
+    >"$log" 2>&1; then
   failed_at_all 200
   say 'the tests do not even pass unmutated'
   printf '0 passed, %d failed\n' "${#patches[@]}"
