@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@
 #include "tests/ownership/owned_testing.h"
 #include "uring/block_on.h"
 #include "uring/cancellation.h"
+#include "uring/sleep.h"
 #include "uring/spawn.h"
 #include "uring/timeout.h"
 
@@ -167,6 +169,29 @@ TEST_F(RawOperationTest, OfAZeroCopySendEndsWithTheNotification) {
   EXPECT_EQ(result, 4);
   EXPECT_EQ(ring().stats().completions, 2u);
   EXPECT_EQ(ring().stats().in_flight, 0u);
+}
+
+Task<void> await_one(RawOperation& operation, int& over) {
+  co_await operation;
+  ++over;
+}
+
+TEST_F(RawOperationTest, IsNotOverWhileMoreCompletionsAreToCome) {
+  const Pipe pipe;
+  RawOperation operation(ring());
+  operation.start([&](io_uring_sqe& entry) {
+    io_uring_prep_poll_multishot(&entry, pipe.reader(), POLLIN);
+  });
+  int over = 0;
+  spawn(ring(), await_one(operation, over));
+  block_on(ring(), yield(ring()));  // it waits
+  ASSERT_TRUE(pipe.write("x"));
+  ASSERT_TRUE(turn_until(ring(), [&] { return ring().stats().completions == 1; }));
+  block_on(ring(), yield(ring()));
+  EXPECT_EQ(over, 0);
+  operation.cancel();
+  ASSERT_TRUE(turn_until(ring(), [&] { return over == 1; }));
+  EXPECT_EQ(operation.result(), -ECANCELED);
 }
 
 // --- let go --------------------------------------------------------------------------------------
