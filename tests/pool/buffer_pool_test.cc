@@ -484,6 +484,23 @@ TEST_F(Provided, ABufferThatAnErrorOnlyNamedIsNotGivenToTwo) {
   EXPECT_TRUE(all_home());
 }
 
+TEST_F(Provided, ABufferThatWasPickedForNobodyIsTheKernelsAgain) {
+  SocketPair pair;
+  testing::Unobserved nobody;
+  for (int i = 0; i < 10; ++i) {
+    auto waiting = as_task(pool().recv(pair.reader()));
+    EXPECT_FALSE(waiting.start(nobody));
+    pair.write("data");
+    ring().core().submit();  // it has a buffer, and nobody has looked yet
+    waiting.reset();
+    ASSERT_TRUE(turn_until(ring(), [&] { return ring().stats().in_flight == 0; }));
+  }
+  pair.write("more");
+  EXPECT_EQ(text(block_on(ring(), pool().recv(pair.reader()))), "more");
+  EXPECT_EQ(pool().stats().dry, 0u);
+  EXPECT_TRUE(all_home());
+}
+
 TEST_F(Provided, BytesWithoutABufferAreAnErrorAndNotNothing) {
   SocketPair pair;
   pair.write("data");
