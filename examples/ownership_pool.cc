@@ -23,7 +23,7 @@
 #include "uring/spawn.h"
 #include "uring/task.h"
 
-// --- example begin
+// Example begin
 uring::Task<void> count(uring::Ring& ring, const uring::BufferPool& pool, std::string path) {
   absl::StatusOr<bufio::Reader> reader = co_await bufio::open(ring, path, {.pool = &pool});
   absl::Status status = reader.status();
@@ -45,7 +45,7 @@ void count_all(uring::Ring& ring, std::vector<std::string> paths) {
   std::printf("%zu buffers, handed out %zu times\n", pool.stats().buffers,
               size_t{pool.stats().handed_out});
 }
-// --- example end
+// Example end
 
 int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
