@@ -41,7 +41,7 @@ using uring::testing::AllChoices;
 using uring::testing::SimKnobs;
 
 // Instrumented code is slower, and walks only the beginning.
-constexpr uint64_t kMostRuns = uring::kAddressSanitizer ? 20'000 : 2'000'000;
+constexpr uint64_t kMostRuns = uring::kAddressSanitizer ? 10'000 : 2'000'000;
 
 // The same answers again.
 class ReplayedChoices final : public Choices {
@@ -281,8 +281,8 @@ TEST(OneRead, ReaderIsDestroyedAtEachPointAndTheCancelAnsweredInEachWay) {
   knobs.pieces_one_in = 2;
   for_all_choices([&knobs](Choices& choices, const LineSink& trace) {
     Play play(choices, knobs, Over::kPipe, "abc", trace);
-    const uint32_t doomed = choices.below(5);
-    for (uint32_t i = 0; i < 5 && !play.failed(); ++i) {
+    const uint32_t doomed = choices.below(4);
+    for (uint32_t i = 0; i < 4 && !play.failed(); ++i) {
       if (i == doomed) play.destroy_reader();
       switch (choices.below(4)) {
         case 0:
@@ -381,7 +381,7 @@ TEST(TwoReadsAhead, CompleteInEachOrderShortAndWithErrors) {
 
 TEST(TwoReadsAhead, AreLetGoOfAtEachPoint) {
   for_all_choices([](Choices& choices, const LineSink& trace) {
-    Play play(choices, any_cancel(), Over::kFileReadAhead, "abcdef", trace);
+    Play play(choices, any_cancel(), Over::kFileReadAhead, "abcdef", trace, 6);
     play.call_or_cancel();
     const uint32_t doomed = choices.below(8);
     for (uint32_t i = 0; i < 4 && !play.failed(); ++i) {

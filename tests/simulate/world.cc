@@ -14,8 +14,9 @@
 namespace bufio::simulate {
 namespace {
 
-// Far more than any program needs: whoever is not quiet by then never will be.
-constexpr int kManyTurns = 20000;
+// Far more than any program needs, were its bytes to come one by one with errors in between:
+// whoever is not quiet by then never will be.
+constexpr int kManyTurns = 200'000;
 
 uring::Task<void> nothing() { co_return; }
 
