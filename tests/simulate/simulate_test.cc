@@ -45,16 +45,16 @@ void run_programs(KernelKind kernel, Plot plot, uint64_t seeds) {
 }
 
 TEST(SimulatedKernel, OneReaderAgreesWithItsText) {
-  run_programs(KernelKind::kSim, Plot::kOne, 6000);
+  run_programs(KernelKind::kSim, Plot::kOne, 3000);
 }
 TEST(SimulatedKernel, ManyReadersAgreeWithTheirTexts) {
-  run_programs(KernelKind::kSim, Plot::kMany, 6000);
+  run_programs(KernelKind::kSim, Plot::kMany, 3000);
 }
 TEST(SimulatedKernel, ReadersOutliveTheirRings) {
-  run_programs(KernelKind::kSim, Plot::kRings, 6000);
+  run_programs(KernelKind::kSim, Plot::kRings, 3000);
 }
 TEST(SimulatedKernel, NothingIsFreedWhileTheKernelIsStuck) {
-  run_programs(KernelKind::kSim, Plot::kStuck, 6000);
+  run_programs(KernelKind::kSim, Plot::kStuck, 3000);
 }
 
 TEST(RealKernel, OneReaderAgreesWithItsText) { run_programs(KernelKind::kReal, Plot::kOne, 800); }
