@@ -173,7 +173,7 @@ class Fuzz {
     require(window_.end_pos() == pos_ + model_.size(), "another end");
     if (model_.empty() || !window_.padded()) return;
     // Readable; whatever is there.
-    for (size_t i = 0; i < Window::kPadding; ++i) sink_ ^= window_.limit()[i];
+    for (size_t i = 0; i < Window::kPadding; ++i) sink_ = window_.limit()[i];
   }
 
   ByteChoices& choices_;

@@ -20,7 +20,10 @@ namespace bufio::simulate {
 class EndWatch {
  public:
   // `fd` stands for another stream, or for one that somebody else goes on with.
-  void begin(int fd) { std::erase(ended_, fd); }
+  void begin(int fd) {
+    std::erase(ended_, fd);
+    std::erase_if(reads_, [fd](const Read& read) { return read.fd == fd; });
+  }
 
   // Before entering: the entries that have not been taken.
   void look_at_entries(const io_uring& ring) {
