@@ -14,9 +14,10 @@
 #   tests:   the targets of which one must fail
 #
 # Each is applied to a copy of this working tree, built, and tested. It is caught when a test fails, crashes, or hangs:
-# that is, takes many times as long as without a mutant, and 20 seconds at least. One that survives shows a hole in the tests; one that does not apply or build any more is stale: both fail
-# the run. The copy stays in $BUFIO_MUTANTS_DIR (~/.cache/uring-bufio-mutants), warm, so that a mutant costs no more than
-# what it changes.
+# that is, takes many times as long as without a mutant, and 20 seconds at least. One that survives shows a hole in the
+# tests; one that does not apply or build any more is stale: both fail the run. The copy stays in $BUFIO_MUTANTS_DIR
+# (~/.cache/uring-bufio-mutants), warm and with a cache of what was compiled, so that a mutant costs no more than what
+# it changes, and going back from it nothing.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -73,6 +74,8 @@ folder=${BUFIO_MUTANTS_DIR:-${HOME:?}/.cache/uring-bufio-mutants}
 mkdir -p "$folder/tree" || exit 1
 folder=$(cd "$folder" && pwd)
 pristine=$folder/pristine tree=$folder/tree log=$folder/log
+mkdir -p "$folder/cache" && find "$folder/cache" -type f -mtime +2 -delete
+flags+=("--disk_cache=$folder/cache")
 # Whatever repository this folder may lie in is none of git's business.
 export GIT_CEILING_DIRECTORIES=$folder
 exec 9>"$folder/lock"
@@ -117,7 +120,10 @@ culprit() {
       case=$(sed -n 's/^\[  FAILED  \] \([^ ,]*\).*/\1/p' "$file" | head -n 1)
       if [[ -z $case ]]; then
         # Neither passed nor failed: it was running when the end came.
-        case=$(awk '/^\[ RUN      \]/ { name = $4 } /^\[       OK \]|^\[  SKIPPED \]/ { name = "" } END { print name }' "$file")
+        case=$(awk '
+          /^\[ RUN      \]/ { name = $4 }
+          /^\[       OK \]|^\[  SKIPPED \]/ { name = "" }
+          END { print name }' "$file")
         [[ -n $case ]] || continue
         if grep -q "^$target .*TIMEOUT" "$log"; then case+=' (hangs)'; else case+=' (crashes)'; fi
       fi
@@ -138,7 +144,9 @@ trap 'restore "${touched[@]}"' EXIT
 # --- unmutated -----------------------------------------------------------------------------------
 
 touched=()
-mapfile -t targets < <(for patch in "${patches[@]}"; do header "$patch" tests; done | tr ' ' '\n' | sort -u | sed '/^$/d')
+mapfile -t targets < <(
+  for patch in "${patches[@]}"; do header "$patch" tests; done | tr ' ' '\n' | sort -u | sed '/^$/d'
+)
 say "${#patches[@]} mutants; first ${#targets[@]} test targets without any"
 start=$SECONDS
 if ! bazel_here test "${flags[@]}" "${test_flags[@]}" --test_output=errors --test_timeout=300 "${targets[@]}" \
@@ -181,8 +189,9 @@ for patch in "${patches[@]}"; do
     restore "${touched[@]}"
     continue
   fi
-  bazel_here test "${flags[@]}" "${test_flags[@]}" --test_output=summary "--test_timeout=$(time_limit "${targets[@]}")" \
-    "${targets[@]}" >"$log" 2>&1
+  limit=$(time_limit "${targets[@]}")
+  bazel_here test "${flags[@]}" "${test_flags[@]}" --test_output=summary "--test_timeout=$limit" "${targets[@]}" \
+    >"$log" 2>&1
   code=$?
   case $code in
     0) bad 'SURVIVED' "$name" ;;
