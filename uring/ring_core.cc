@@ -260,6 +260,11 @@ void RingCore::release_held() {
   backlog_size_ += std::exchange(held_size_, 0);
 }
 
+// Those that hooks hook in are asked, too: the loop may sleep after this.
+void RingCore::ask_hooks() {
+  while (SubmitHook* hook = hooks_.pop_front()) hook->about_to_submit();
+}
+
 void RingCore::flush_queues() {
   entries_are_short_ = false;
   cancel_again_when_due();
@@ -283,6 +288,7 @@ void RingCore::turn() {
   ++stats_.turns;
   deliver_refused();
   if (mailbox_) listen_to_mailbox();
+  ask_hooks();
   flush_queues();
   wait_or_submit();
   reap();
@@ -301,6 +307,7 @@ void RingCore::resume_ready() {
 void RingCore::submit() {
   check_thread("RingCore::submit");
   if (!status_.ok()) return;
+  ask_hooks();
   flush_queues();
   unsigned to_submit = publish_entries();
   if (to_submit > 0) enter(to_submit, 0, nullptr);
@@ -508,6 +515,7 @@ bool RingCore::close() {
   if (mailbox_) mailbox_->close();
   spawned_.destroy_all();
   ready_.clear();
+  hooks_.clear();
   bool alive = status_.ok();
   closing_ = true;
   if (alive) status_ = absl::FailedPreconditionError("the Ring was destroyed");

@@ -34,6 +34,7 @@
 #include "uring/ref.h"
 #include "uring/ring_stats.h"
 #include "uring/spawn_list.h"
+#include "uring/submit_hook.h"
 #include "uring/timer_queue.h"
 #include "uring/waiter.h"
 
@@ -73,6 +74,12 @@ class RingCore final : public RefCounted<RingCore> {
   // dropped, as by abandon(). False if the kernel is not done: time is up, or the Ring cannot go
   // on.
   bool settle(Operation& operation);
+
+  // Asks the hook, once, right before entries are handed over the next time. Hooked in already:
+  // nothing happens. Not asked any more once the Ring is closed.
+  void before_submit(SubmitHook& hook) {
+    if (!closed_ && !hook.linked()) hooks_.push_back(hook);
+  }
 
   // Hands over what is queued, without waiting. One system call, none when nothing is queued.
   void submit();
@@ -139,6 +146,7 @@ class RingCore final : public RefCounted<RingCore> {
   void refuse(Operation& operation);
   void refuse_queued();
   void release_held();
+  void ask_hooks();
   void flush_queues();
   unsigned publish_entries();
   bool kernel_has_work() const;
@@ -187,6 +195,7 @@ class RingCore final : public RefCounted<RingCore> {
   Graveyard graveyard_;
   size_t max_orphaned_bytes_;
   ReadyQueue ready_;
+  SubmitHooks hooks_;
   TimerQueue timers_;
   SpawnList spawned_;
   std::shared_ptr<Mailbox> mailbox_;  // null until somebody posts

@@ -1,0 +1,163 @@
+#include "bufio/descriptor_sink.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "uring/status.h"
+
+namespace bufio {
+namespace {
+
+using uring::WriteKind;
+using uring::WriteOperation;
+
+WriteKind write_kind(const struct stat& status, const WriterOptions& options) {
+  if (S_ISSOCK(status.st_mode)) return WriteKind::kSocket;
+  if (S_ISFIFO(status.st_mode)) return WriteKind::kPipe;
+  bool seekable = S_ISREG(status.st_mode) || S_ISBLK(status.st_mode);
+  return seekable && options.offset.has_value() ? WriteKind::kPositional : WriteKind::kStream;
+}
+
+}  // namespace
+
+DescriptorSink::DescriptorSink(uring::Ref<uring::RingCore> ring,
+                               uring::Ref<uring::Descriptor> descriptor, WriterOptions options)
+    : WriterState(std::move(ring), options.offset.value_or(0), options),
+      descriptor_(std::move(descriptor)),
+      kind_(WriteKind::kStream) {
+  struct stat status;
+  if (fstat(descriptor_->fd(), &status) != 0) {
+    fail(uring::errno_status(errno, "fstat", name()));
+    return;
+  }
+  kind_ = write_kind(status, this->options());
+  regular_file_ = S_ISREG(status.st_mode);
+}
+
+// --- bytes ---------------------------------------------------------------------------------------
+
+bool DescriptorSink::can_zero_copy() const {
+  return kind_ == WriteKind::kSocket && zero_copy_pays_ && options().zero_copy_above > 0 &&
+         WriteOperation::zero_copy_known(*ring());
+}
+
+void DescriptorSink::send() {
+  write_ = uring::make_ref<WriteOperation>(uring::Ref<uring::RingCore>(ring()), descriptor_, kind_,
+                                           *this);
+  // A large piece of its own is worth a request of its own; what stands in front of it goes first.
+  bool zero_copy = false;
+  bool allowed = can_zero_copy();
+  mutable_queue().gather([&](const uring::Piece& piece) {
+    bool large = allowed && piece.held && piece.size >= options().zero_copy_above;
+    if (zero_copy || (large && write_->pieces() > 0)) return false;
+    zero_copy = large;
+    return write_->add(piece);
+  });
+  mutable_stats().pieces += write_->pieces();
+  if (zero_copy) ++mutable_stats().zero_copy_writes;
+  write_->write(queue().written(),
+                zero_copy ? WriteOperation::Copying::kZeroCopy : WriteOperation::Copying::kCopy,
+                /*expect_inline=*/regular_file_);
+}
+
+void DescriptorSink::write_completed(WriteOperation& write) {
+  uring::Ref<WriteOperation> ended = std::move(write_);
+  if (write.still_held()) unreleased_.push_back(ended);
+  int32_t result = write.result();
+  if (result <= 0 && write.copying() == WriteOperation::Copying::kZeroCopy) {
+    // Unix sockets cannot; and whatever else it is, an ordinary send says it again.
+    zero_copy_pays_ = false;
+    return wrote(0);
+  }
+  if (result <= 0) return write_failed(result < 0 ? -result : EIO);
+  if (static_cast<size_t>(result) < write.length()) ++mutable_stats().short_writes;
+  wrote(static_cast<size_t>(result));
+}
+
+void DescriptorSink::write_failed(int error) {
+  const absl::Status& ring_status = ring()->status();
+  bool ring_gone = error == ECANCELED && !ring_status.ok();
+  fail(ring_gone ? uring::annotate(ring_status, where())
+                 : uring::errno_status(error, "write", name()));
+}
+
+void DescriptorSink::write_released(WriteOperation& write) {
+  if (write.copied()) zero_copy_pays_ = false;
+  std::erase_if(unreleased_, [&write](const auto& each) { return each.get() == &write; });
+}
+
+void DescriptorSink::write_stranded(WriteOperation&) {
+  fail(uring::annotate(ring()->status(), where()));
+}
+
+// --- the disk ------------------------------------------------------------------------------------
+
+bool DescriptorSink::start_sync(bool data_only) {
+  if (sync_) return false;
+  sync_ = uring::make_ref<uring::SyncOperation>(uring::Ref<uring::RingCore>(ring()), descriptor_,
+                                                data_only, *this);
+  sync_->sync();
+  return true;
+}
+
+absl::Status DescriptorSink::sync_status() const { return sync_status_; }
+
+void DescriptorSink::sync_completed(uring::SyncOperation& sync) {
+  int32_t result = sync.result();
+  bool ring_gone = result == -ECANCELED && !ring()->status().ok();
+  sync_status_ = result >= 0 ? absl::OkStatus()
+                 : ring_gone ? uring::annotate(ring()->status(), where())
+                             : uring::errno_status(-result, "fsync", name());
+  sync_.reset();
+  progress();
+}
+
+void DescriptorSink::sync_stranded(uring::SyncOperation&) {
+  sync_status_ = uring::annotate(ring()->status(), where());
+  fail(sync_status_);
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+absl::Status DescriptorSink::shut_down() {
+  if (::shutdown(descriptor_->fd(), SHUT_WR) == 0) return absl::OkStatus();
+  return uring::errno_status(errno, "shutdown", name());
+}
+
+uring::Ref<uring::Descriptor> DescriptorSink::take_descriptor() {
+  if (write_ || sync_) {
+    // The Ring cannot go on: the requests keep the descriptor, for ever.
+    fail(uring::annotate(ring()->status(), where()));
+    return nullptr;
+  }
+  // Only the name stays here: the descriptor is closed when its new owner drops it, not later.
+  auto name_plate = uring::make_ref<uring::Descriptor>(-1, uring::Descriptor::Ownership::kBorrowed,
+                                                       descriptor_->name());
+  return std::exchange(descriptor_, std::move(name_plate));
+}
+
+absl::Status DescriptorSink::close_descriptor() {
+  uring::Ref<uring::Descriptor> descriptor = take_descriptor();
+  if (!descriptor) return absl::OkStatus();
+  if (descriptor->ref_count() > 1) {
+    // Somebody reads from it. The end of what we write is all that we may close.
+    static_cast<void>(::shutdown(descriptor->fd(), SHUT_WR));
+    return absl::OkStatus();
+  }
+  int error = descriptor->close();
+  return error == 0 ? absl::OkStatus() : uring::errno_status(error, "close", name());
+}
+
+void DescriptorSink::retire() {
+  if (write_) std::exchange(write_, nullptr)->let_go();
+  if (sync_) std::exchange(sync_, nullptr)->let_go();
+  for (const auto& each : unreleased_) each->let_go();
+  unreleased_.clear();
+}
+
+}  // namespace bufio

@@ -1,0 +1,67 @@
+// bufio/descriptor_sink.h
+//
+// Takes a Writer's bytes to a descriptor.
+//
+// One write is in flight at a time, so that order holds whatever the descriptor is; it takes all
+// that is queued, up to WriteOperation::kMaxPieces ranges. Zero-copy sends are over for the stream
+// when their result is there; the operation that waits for the notification keeps the bytes, and
+// the next write is under way meanwhile.
+
+#ifndef BUFIO_DESCRIPTOR_SINK_H_
+#define BUFIO_DESCRIPTOR_SINK_H_
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "bufio/writer_options.h"
+#include "bufio/writer_state.h"
+#include "uring/descriptor.h"
+#include "uring/ref.h"
+#include "uring/sync_operation.h"
+#include "uring/write_operation.h"
+
+namespace bufio {
+
+class DescriptorSink final : public WriterState,
+                             public uring::WriteOperation::Observer,
+                             public uring::SyncOperation::Observer {
+ public:
+  DescriptorSink(uring::Ref<uring::RingCore> ring, uring::Ref<uring::Descriptor> descriptor,
+                 WriterOptions options);
+
+  std::string_view name() const override { return descriptor_->name(); }
+  bool start_sync(bool data_only) override;
+  bool sync_ended() const override { return !sync_; }
+  absl::Status sync_status() const override;
+  absl::Status shut_down() override;
+  uring::Ref<uring::Descriptor> take_descriptor() override;
+  absl::Status close_descriptor() override;
+  void retire() override;
+
+ private:
+  void send() override;
+  bool zero_copy_next();
+  bool can_zero_copy() const;
+  void write_failed(int error);
+
+  void write_completed(uring::WriteOperation& write) override;
+  void write_released(uring::WriteOperation& write) override;
+  void write_stranded(uring::WriteOperation& write) override;
+  void sync_completed(uring::SyncOperation& sync) override;
+  void sync_stranded(uring::SyncOperation& sync) override;
+
+  uring::Ref<uring::Descriptor> descriptor_;
+  uring::WriteKind kind_;
+  bool regular_file_ = false;
+  bool zero_copy_pays_ = true;
+  uring::Ref<uring::WriteOperation> write_;                    // in flight
+  std::vector<uring::Ref<uring::WriteOperation>> unreleased_;  // wait for their notifications
+  uring::Ref<uring::SyncOperation> sync_;                      // in flight
+  absl::Status sync_status_;
+};
+
+}  // namespace bufio
+
+#endif  // BUFIO_DESCRIPTOR_SINK_H_

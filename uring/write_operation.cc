@@ -1,0 +1,183 @@
+#include "uring/write_operation.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "uring/check.h"
+#include "uring/pipe_signal.h"
+#include "uring/ring_core.h"
+
+namespace uring {
+namespace {
+
+// A descriptor that polls as writable and then says EAGAIN is believed after so many times.
+constexpr uint32_t kMaxUnready = 1000;
+
+// The kernel writes no more than 2 GiB at once, and an entry has 32 bits for the length.
+constexpr size_t kMaxLength = size_t{1} << 30;
+
+// linux/io_uring.h since 6.2: a notification says whether the bytes were copied after all. Older
+// kernels refuse the flag.
+constexpr unsigned kReportUsage = 1U << 3;
+constexpr uint32_t kUsageCopied = 1U << 31;
+
+}  // namespace
+
+WriteOperation::WriteOperation(Ref<RingCore> ring, Ref<Descriptor> descriptor, WriteKind kind,
+                               Observer& observer)
+    : ring_(std::move(ring)),
+      descriptor_(std::move(descriptor)),
+      observer_(&observer),
+      kind_(kind) {}
+
+bool WriteOperation::zero_copy_known(const RingCore& ring) {
+  return ring.capabilities().opcodes.test(IORING_OP_SENDMSG_ZC);
+}
+
+bool WriteOperation::add(const Piece& piece) {
+  URING_CHECK(idle() && piece.size > 0, "a piece was added to a write that has begun, or is empty");
+  size_t size = std::min(piece.size, kMaxLength - length_);
+  if (count_ == kMaxPieces || size == 0) return false;
+  vectors_[count_] = {const_cast<char*>(piece.data), size};
+  pieces_[count_] = piece;
+  ++count_;
+  length_ += size;
+  return count_ < kMaxPieces && length_ < kMaxLength;
+}
+
+void WriteOperation::write(uint64_t position, Copying copying, bool expect_inline) {
+  URING_CHECK(idle() && count_ > 0, "a write was started that is empty, or was started before");
+  position_ = position;
+  copying_ = copying;
+  expect_inline_ = expect_inline;
+  send_write();
+}
+
+void WriteOperation::send_write() {
+  polling_ = false;
+  expect_inline_completion(expect_inline_);
+  if (kind_ == WriteKind::kSocket) {
+    prepare_socket();
+  } else {
+    prepare_file();
+  }
+  ring_->start(*this);
+}
+
+void WriteOperation::prepare_socket() {
+  io_uring_sqe* entry = &sqe();
+  int fd = descriptor_->fd();
+  bool zero_copy = copying_ == Copying::kZeroCopy;
+  if (count_ == 1) {
+    io_uring_prep_send(entry, fd, vectors_[0].iov_base, vectors_[0].iov_len, MSG_NOSIGNAL);
+    if (zero_copy) entry->opcode = IORING_OP_SEND_ZC;
+  } else {
+    std::memset(&message_, 0, sizeof message_);
+    message_.msg_iov = vectors_.data();
+    message_.msg_iovlen = count_;
+    io_uring_prep_sendmsg(entry, fd, &message_, MSG_NOSIGNAL);
+    if (zero_copy) entry->opcode = IORING_OP_SENDMSG_ZC;
+  }
+  if (zero_copy) entry->ioprio = kReportUsage;
+}
+
+void WriteOperation::prepare_file() {
+  io_uring_sqe* entry = &sqe();
+  int fd = descriptor_->fd();
+  // An offset of -1 is the descriptor's own position (IORING_FEAT_RW_CUR_POS); the only one that
+  // pipes take.
+  __u64 position = kind_ == WriteKind::kPositional ? position_ : static_cast<__u64>(-1);
+  if (count_ == 1) {
+    io_uring_prep_write(entry, fd, vectors_[0].iov_base, static_cast<unsigned>(vectors_[0].iov_len),
+                        position);
+  } else {
+    io_uring_prep_writev(entry, fd, vectors_.data(), static_cast<unsigned>(count_), position);
+  }
+  pipe_flags_ = kind_ == WriteKind::kPipe ? pipe_write_flags() : 0;
+  entry->rw_flags = pipe_flags_;
+}
+
+void WriteOperation::send_poll() {
+  polling_ = true;
+  expect_inline_completion(false);
+  io_uring_prep_poll_add(&sqe(), descriptor_->fd(), POLLOUT);
+  ring_->start(*this);
+}
+
+void WriteOperation::let_go() {
+  observer_ = nullptr;
+  if (!result_known_) ring_->abandon(*this);
+}
+
+void WriteOperation::release_pieces() {
+  for (size_t i = 0; i < count_; ++i) pieces_[i] = {};
+  count_ = 0;
+  length_ = 0;
+}
+
+// True if the write goes on.
+bool WriteOperation::absorb(int32_t& result) {
+  // Sent again it would be a request that nobody asked to cancel.
+  bool nothing_written = result == -EAGAIN || (polling_ && result >= 0);
+  if (cancel_requested() && nothing_written) result = -ECANCELED;
+  if (result == -EINTR && !cancel_requested()) {
+    polling_ ? send_poll() : send_write();
+    return true;
+  }
+  if (polling_ && result >= 0) {
+    send_write();
+    return true;
+  }
+  if (result == -EAGAIN && ++unready_ < kMaxUnready) {
+    send_poll();
+    return true;
+  }
+  if (result == -EOPNOTSUPP && pipe_flags_ != 0) {
+    pipe_write_flags_refused();
+    send_write();
+    return true;
+  }
+  if (result == -EPIPE && kind_ == WriteKind::kPipe) pipe_write_broke(pipe_flags_);
+  return false;
+}
+
+void WriteOperation::completed(int32_t result, uint32_t flags, bool terminal) {
+  if ((flags & IORING_CQE_F_NOTIF) != 0) return notified(result);
+  if (orphaned()) {
+    // A notification may come still.
+    if (terminal) release_pieces();
+    descriptor_.reset();
+    result_known_ = !terminal;
+    return;
+  }
+  if (terminal && copying_ == Copying::kCopy && absorb(result)) return;
+  URING_CHECK(result <= static_cast<int64_t>(length_),
+              "the kernel says it wrote more than it was asked for");
+  result_ = result;
+  result_known_ = !terminal;
+  if (terminal) release_pieces();
+  descriptor_.reset();
+  if (observer_ != nullptr) observer_->write_completed(*this);
+}
+
+void WriteOperation::notified(int32_t usage) {
+  copied_ = (static_cast<uint32_t>(usage) & kUsageCopied) != 0;
+  result_known_ = false;
+  release_pieces();
+  if (observer_ != nullptr) observer_->write_released(*this);
+}
+
+void WriteOperation::stranded() {
+  if (observer_ != nullptr && !result_known_) observer_->write_stranded(*this);
+}
+
+std::string WriteOperation::describe() const {
+  return result_known_ ? "notification of a zero-copy send"
+                       : "write " + (descriptor_ ? descriptor_->name() : std::string());
+}
+
+}  // namespace uring
