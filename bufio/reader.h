@@ -170,12 +170,14 @@ class Reader {
 
   ReaderStats stats() const { return state().stats(); }
 
- private:
-  static size_t saturating_sum(size_t a, size_t b) { return b > SIZE_MAX - a ? SIZE_MAX : a + b; }
+  // For copy.h.
   ReaderState& state() const {
     URING_CHECK(state_, "a Reader was used that has been moved from");
     return *state_;
   }
+
+ private:
+  static size_t saturating_sum(size_t a, size_t b) { return b > SIZE_MAX - a ? SIZE_MAX : a + b; }
 
   uring::Ref<ReaderState> state_;
 };

@@ -43,6 +43,8 @@ class Window {
   const char* cursor() const { return cursor_; }
   const char* limit() const { return limit_; }
   size_t available() const { return static_cast<size_t>(limit_ - cursor_); }
+  // What keeps the view's bytes alive; null over memory that somebody else keeps.
+  const uring::Ref<uring::Buffer>& buffer() const { return buffer_; }
   // Offsets in the stream, of the cursor and of the limit.
   uint64_t pos() const { return end_pos_ - available(); }
   uint64_t end_pos() const { return end_pos_; }
