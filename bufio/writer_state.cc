@@ -35,6 +35,12 @@ const absl::Status& WriterState::tell_error() {
   return error_;
 }
 
+absl::Status WriteRequest::finish() {
+  detach();
+  if (!failure_.ok() && failure_ == state_->error_) state_->error_told_ = true;
+  return std::move(failure_);
+}
+
 // --- serving a call ------------------------------------------------------------------------------
 
 absl::Status WriterState::usable(WriteRequest::Purpose purpose) {
@@ -43,14 +49,14 @@ absl::Status WriterState::usable(WriteRequest::Purpose purpose) {
         absl::StrCat(uring::as_absl(name()), ": the Writer was closed or released"));
   }
   if (purpose == WriteRequest::Purpose::kEnd) return absl::OkStatus();
-  if (!error_.ok()) return tell_error();
+  if (!error_.ok()) return error_;
   if (shut_down_ && purpose == WriteRequest::Purpose::kAccept) {
     return absl::FailedPreconditionError(
         absl::StrCat(uring::as_absl(name()), ": the Writer was shut down"));
   }
   if (ring_ && !ring_->status().ok()) {
     fail(uring::annotate(ring_->status(), where()));
-    return tell_error();
+    return error_;
   }
   return absl::OkStatus();
 }
@@ -93,7 +99,7 @@ bool WriterState::advance(WriteRequest& request) {
     done = request.satisfied();
     if (done) break;
     if (!error_.ok() && request.purpose_ != WriteRequest::Purpose::kEnd) {
-      request.failure_ = tell_error();
+      request.failure_ = error_;
       done = true;
       break;
     }

@@ -194,10 +194,6 @@ inline void WriteRequest::detach() {
   if (keep_) state_->leave(*this);
 }
 inline WriteRequest::~WriteRequest() { detach(); }
-inline absl::Status WriteRequest::finish() {
-  detach();
-  return std::move(failure_);
-}
 
 }  // namespace bufio
 
