@@ -292,7 +292,7 @@ TEST_P(EveryCall, CancelledAfterAnyStepDropsNoByteAndRepeatsNone) {
   const auto& [kind, named] = GetParam();
   ClockKernel clock;
   uring::Ring ring = make_ring(clock);
-  const std::string text = sample(40000);
+  const std::string text = sample(24000);
   for (How how : kAllHows) {
     for (size_t k = 0;; k += how == How::kDestroy ? 1 : 3) {
       SinkRig rig(ring, kind, {.high_water = kHighWater, .buffer_size = 4096});
@@ -313,7 +313,7 @@ TEST_P(EveryCall, CancelledAgainAndAgainDropsNoByteAndRepeatsNone) {
   const auto& [kind, named] = GetParam();
   ClockKernel clock;
   uring::Ring ring = make_ring(clock);
-  const std::string text = sample(40000);
+  const std::string text = sample(24000);
   for (How how : kAllHows) {
     for (size_t period = 2; period < 8; ++period) {
       SinkRig rig(ring, kind, {.high_water = kHighWater, .low_water = 2000, .buffer_size = 4096});
