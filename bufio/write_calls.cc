@@ -32,12 +32,12 @@ bool AcceptRequest::satisfied() {
 }
 
 bool OwnedRequest::satisfied() {
-  if (piece_.size < state().copy_below()) {
+  if (piece_.size < state().copy_below() && piece_.size <= state().high_water()) {
     if (!state().room_for(piece_.size, waiting())) return false;
     state().accept(std::string_view(piece_.data, piece_.size));
   } else {
     if (!state().room_for_owned(piece_.size, waiting())) return false;
-    state().accept(std::move(piece_));
+    if (piece_.size > 0) state().accept(std::move(piece_));
   }
   return true;
 }

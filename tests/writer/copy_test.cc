@@ -86,7 +86,7 @@ TEST_P(CopyTo, WhatWasWrittenBeforeComesFirst) {
       turn(1);
     }
     CopyResult result = call.result();
-    rig.read_some();
+    rig.catch_up();
     EXPECT_TRUE(result.ok()) << result.status();
     EXPECT_EQ(result.bytes, text.size());
     EXPECT_TRUE(rig.seen == "first" + text);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -120,6 +121,14 @@ class SinkRig {
       most -= static_cast<size_t>(got);
     }
   }
+  // All that the Writer says it has written: on TCP it is on its way then.
+  void catch_up() {
+    for (read_some(); seen.size() < writer().written() - start() && !ended_; read_some()) wait();
+  }
+  // All that comes, when the stream has ended.
+  void read_to_end() {
+    for (read_some(); !is_file(kind_) && !ended_; read_some()) wait();
+  }
   // Whether the last read_some found the end of the stream.
   bool ended() const { return ended_; }
   void hang_up() {
@@ -131,6 +140,11 @@ class SinkRig {
 
  private:
   static constexpr size_t kBefore = 100;
+
+  void wait() const {
+    pollfd readable = {peer_, POLLIN, 0};
+    if (poll(&readable, 1, 10000) <= 0) std::abort();
+  }
 
   int make_file(WriterOptions& options) {
     std::string path = ::testing::TempDir() + "/sink_XXXXXX";
@@ -167,7 +181,9 @@ class SinkRig {
     // Little room, so that much must wait.
     if (!is_socket(kind_)) fcntl(ends[1], F_SETPIPE_SZ, 4096);
     int least = 1;
-    if (is_socket(kind_)) setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
+    // (TCP would wait for its timers then.)
+    bool local = is_socket(kind_) && kind_ != SinkKind::kTcpSocket;
+    if (local) setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
     return ends[1];
   }
 
