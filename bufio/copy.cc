@@ -49,16 +49,19 @@ class HandOver final : public WriteRequest {
 
  private:
   bool satisfied() override {
-    if (!accepted_ && !accept()) return false;
-    if (!state().error().ok()) {
+    bool failed = !state().error().ok();
+    if (!moved_) {
+      if (failed || !state().room_for_owned(view_.size(), waiting())) return false;
+      moved_ = true;
+      move_over();
+    } else if (failed) {
       put_back();
       return true;
     }
     return state().queue().unwritten() == 0;
   }
 
-  bool accept() {
-    if (!state().error().ok() || !state().room_for_owned(view_.size(), waiting())) return false;
+  void move_over() {
     const uring::Ref<uring::Buffer>& buffer = from_->window().buffer();
     if (buffer && view_.size() >= state().copy_below()) {
       state().accept(uring::Piece{view_.data(), view_.size(), buffer, nullptr});
@@ -66,7 +69,6 @@ class HandOver final : public WriteRequest {
       state().accept(view_);
     }
     from_->consume(view_.size());
-    return accepted_ = true;
   }
 
   void put_back() {
@@ -77,7 +79,7 @@ class HandOver final : public WriteRequest {
 
   uring::Ref<ReaderState> from_;
   std::string_view view_;
-  bool accepted_ = false;
+  bool moved_ = false;
 };
 
 uring::Task<CopyResult> copy_until(Reader& from, Writer& to, uint64_t n, const bool& stopped) {
@@ -87,6 +89,7 @@ uring::Task<CopyResult> copy_until(Reader& from, Writer& to, uint64_t n, const b
       result.read_error = absl::CancelledError("copy: the other direction has failed");
       break;
     }
+    uint64_t before = from.pos();
     absl::StatusOr<std::string_view> filled = co_await from.fill_buf();
     if (!filled.ok()) {
       result.read_error = filled.status();
@@ -95,7 +98,6 @@ uring::Task<CopyResult> copy_until(Reader& from, Writer& to, uint64_t n, const b
     if (filled->empty()) break;
     bool shared = static_cast<bool>(from.state().window().buffer());
     uint64_t most = std::min<uint64_t>(n - result.bytes, shared ? filled->size() : kCopiedPiece);
-    uint64_t before = from.pos();
     result.write_error = co_await HandOver(from, to, filled->substr(0, static_cast<size_t>(most)));
     result.bytes += from.pos() - before;
     if (!result.write_error.ok()) break;

@@ -46,7 +46,42 @@ bool DescriptorSink::can_zero_copy() const {
          WriteOperation::zero_copy_known(*ring());
 }
 
+// True if a range of a file is in front, and on its way.
+bool DescriptorSink::send_file() {
+  uring::Piece front;
+  mutable_queue().gather([&front](const uring::Piece& piece) {
+    front = piece;
+    return false;
+  });
+  const FileRange* range = FileRange::of(front);
+  if (range == nullptr) return false;
+  if (!transfer_) {
+    transfer_ = std::make_unique<FileTransfer>(*ring(), descriptor_, kind_, *this);
+  }
+  transfer_->step(range->file(), range->end() - front.size, front.size, queue().written());
+  return true;
+}
+
+void DescriptorSink::transferred(int32_t result) {
+  if (result < 0) {
+    transfer_.reset();
+    return write_failed(-result);
+  }
+  if (result == 0) {
+    transfer_.reset();
+    return fail(absl::DataLossError(where() + ": a file that was to be written is shorter now"));
+  }
+  mutable_queue().gather([&](const uring::Piece& front) {
+    if (front.size == static_cast<size_t>(result)) transfer_.reset();
+    return false;
+  });
+  wrote(static_cast<size_t>(result));
+}
+
+void DescriptorSink::transfer_stranded() { fail(uring::annotate(ring()->status(), where())); }
+
 void DescriptorSink::send() {
+  if (send_file()) return;
   write_ = uring::make_ref<WriteOperation>(uring::Ref<uring::RingCore>(ring()), descriptor_, kind_,
                                            *this);
   // A large piece of its own is worth a request of its own; what stands in front of it goes first.
@@ -55,6 +90,7 @@ void DescriptorSink::send() {
   mutable_queue().gather([&](const uring::Piece& piece) {
     bool large = allowed && piece.held && piece.size >= options().zero_copy_above;
     if (zero_copy || (large && write_->pieces() > 0)) return false;
+    if (FileRange::of(piece) != nullptr) return false;
     zero_copy = large;
     return write_->add(piece);
   });
@@ -130,7 +166,8 @@ absl::Status DescriptorSink::shut_down() {
 }
 
 uring::Ref<uring::Descriptor> DescriptorSink::take_descriptor() {
-  if (write_ || sync_) {
+  if (transfer_ && !transfer_->active()) transfer_.reset();
+  if (write_ || sync_ || transfer_) {
     // The Ring cannot go on: the requests keep the descriptor, for ever.
     fail(uring::annotate(ring()->status(), where()));
     return nullptr;
@@ -155,6 +192,7 @@ absl::Status DescriptorSink::close_descriptor() {
 
 void DescriptorSink::retire() {
   if (write_) std::exchange(write_, nullptr)->let_go();
+  transfer_.reset();
   if (sync_) std::exchange(sync_, nullptr)->let_go();
   for (const auto& each : unreleased_) each->let_go();
   unreleased_.clear();

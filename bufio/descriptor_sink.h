@@ -5,16 +5,19 @@
 // One write is in flight at a time, so that order holds whatever the descriptor is; it takes all
 // that is queued, up to WriteOperation::kMaxPieces ranges. Zero-copy sends are over for the stream
 // when their result is there; the operation that waits for the notification keeps the bytes, and
-// the next write is under way meanwhile.
+// the next write is under way meanwhile. Ranges of files have transfers of their own.
 
 #ifndef BUFIO_DESCRIPTOR_SINK_H_
 #define BUFIO_DESCRIPTOR_SINK_H_
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "bufio/file_range.h"
+#include "bufio/file_transfer.h"
 #include "bufio/writer_options.h"
 #include "bufio/writer_state.h"
 #include "uring/descriptor.h"
@@ -26,7 +29,8 @@ namespace bufio {
 
 class DescriptorSink final : public WriterState,
                              public uring::WriteOperation::Observer,
-                             public uring::SyncOperation::Observer {
+                             public uring::SyncOperation::Observer,
+                             public FileTransfer::Observer {
  public:
   DescriptorSink(uring::Ref<uring::RingCore> ring, uring::Ref<uring::Descriptor> descriptor,
                  WriterOptions options);
@@ -35,6 +39,7 @@ class DescriptorSink final : public WriterState,
   bool start_sync(bool data_only) override;
   bool sync_ended() const override { return !sync_; }
   absl::Status sync_status() const override;
+  bool takes_files() const override { return true; }
   absl::Status shut_down() override;
   uring::Ref<uring::Descriptor> take_descriptor() override;
   absl::Status close_descriptor() override;
@@ -42,8 +47,8 @@ class DescriptorSink final : public WriterState,
 
  private:
   void send() override;
-  bool zero_copy_next();
   bool can_zero_copy() const;
+  bool send_file();
   void write_failed(int error);
 
   void write_completed(uring::WriteOperation& write) override;
@@ -51,6 +56,8 @@ class DescriptorSink final : public WriterState,
   void write_stranded(uring::WriteOperation& write) override;
   void sync_completed(uring::SyncOperation& sync) override;
   void sync_stranded(uring::SyncOperation& sync) override;
+  void transferred(int32_t result) override;
+  void transfer_stranded() override;
 
   uring::Ref<uring::Descriptor> descriptor_;
   uring::WriteKind kind_;
@@ -58,6 +65,7 @@ class DescriptorSink final : public WriterState,
   bool zero_copy_pays_ = true;
   uring::Ref<uring::WriteOperation> write_;                    // in flight
   std::vector<uring::Ref<uring::WriteOperation>> unreleased_;  // wait for their notifications
+  std::unique_ptr<FileTransfer> transfer_;                     // of the range in front
   uring::Ref<uring::SyncOperation> sync_;                      // in flight
   absl::Status sync_status_;
 };

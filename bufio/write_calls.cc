@@ -58,6 +58,20 @@ bool CordRequest::satisfied() {
   return true;
 }
 
+bool FileRequest::satisfied() {
+  if (!state().takes_files()) return true;
+  if (!state().room_for_owned(range_.size, waiting())) return false;
+  if (range_.size > 0) state().accept(std::move(range_));
+  return true;
+}
+
+absl::Status FileRequest::result() {
+  absl::Status failure = finish();
+  if (!failure.ok() || state().takes_files()) return failure;
+  return absl::InvalidArgumentError(
+      absl::StrCat(state().where(), ": ranges of files are for Writers to descriptors"));
+}
+
 bool RoomRequest::satisfied() {
   return size_ > state().high_water() || state().make_room(size_, waiting());
 }

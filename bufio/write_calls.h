@@ -118,6 +118,22 @@ class CordRequest final : public WriteRequest {
   absl::Cord cord_;
 };
 
+// Waits until a range of a file is accepted.
+class FileRequest final : public WriteRequest {
+ public:
+  FileRequest(WriterState& state, uring::Piece range)
+      : WriteRequest(state, Purpose::kAccept), range_(std::move(range)) {}
+  FileRequest(FileRequest&& other) noexcept
+      : WriteRequest(std::move(other)), range_(std::move(other.range_)) {}
+
+  absl::Status result();
+
+ private:
+  bool satisfied() override;
+
+  uring::Piece range_;
+};
+
 // The awaiter of those calls of which each costs a request.
 template <class Request>
 class [[nodiscard]] AcceptCall {
@@ -135,6 +151,7 @@ class [[nodiscard]] AcceptCall {
 
 using WriteSpanCall = AcceptCall<AcceptRequest>;
 using WriteOwnedCall = AcceptCall<OwnedRequest>;
+using WriteFileCall = AcceptCall<FileRequest>;
 using WriteCordCall = AcceptCall<CordRequest>;
 
 // Waits for contiguous room.

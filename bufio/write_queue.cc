@@ -91,7 +91,7 @@ void WriteQueue::take(size_t n) {
   while (n > 0) {
     Piece& front = pieces_[first_];
     size_t step = std::min(n, front.size);
-    front.data += step;
+    if (front.data != nullptr) front.data += step;  // else its end says where it is
     front.size -= step;
     n -= step;
     if (front.size > 0) break;

@@ -77,7 +77,7 @@ class WriteQueue {
   void append_all(std::string_view bytes, uring::BufferCache& cache);
   // Makes contiguous room for `n` bytes at the cursor; the limit is at the cursor then.
   void make_room(size_t n, uring::BufferCache& cache);
-  // Bytes that stay where they are.
+  // Bytes that stay where they are; without `data`, bytes that a sink knows how to get.
   void push(uring::Piece piece);
 
   // --- out ---------------------------------------------------------------------------------------

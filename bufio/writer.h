@@ -53,6 +53,7 @@
 #include "absl/base/attributes.h"
 #include "absl/status/status.h"
 #include "absl/strings/cord.h"
+#include "bufio/file_range.h"
 #include "bufio/flush_calls.h"
 #include "bufio/gcc12_warning.h"
 #include "bufio/owned_piece.h"
@@ -116,6 +117,13 @@ class Writer {
   }
   // A Cord is shared, not copied, but for its small chunks.
   WriteCordCall write_owned(absl::Cord bytes) { return WriteCordCall(state(), std::move(bytes)); }
+
+  // Accepts `length` bytes from `offset` of a regular file, which are read, by parts, when their
+  // turn comes. The file is shared until then, and must not get shorter: that is DataLoss, which
+  // sticks, as the file's own errors do. Writers to descriptors only (else InvalidArgument).
+  WriteFileCall write_file(uring::Ref<uring::Descriptor> file, uint64_t offset, uint64_t length) {
+    return WriteFileCall(state(), file_piece(std::move(file), offset, length));
+  }
 
   // Lends at least `n` contiguous bytes of the Writer's buffer to write to, until commit or the
   // next call. ResourceExhausted if that is more than the high-water mark.

@@ -105,6 +105,8 @@ class WriterState : public uring::RefCounted<WriterState>,
   virtual absl::Status sync_status() const;
   // Everything is written: the other end is to see the end of the stream.
   virtual absl::Status shut_down();
+  // Whether ranges of files may be accepted (file_transfer.h).
+  virtual bool takes_files() const { return false; }
   // Gives the descriptor up, while nothing is in flight. Null: there is none.
   virtual uring::Ref<uring::Descriptor> take_descriptor() { return nullptr; }
   // While nothing is in flight: closes the descriptor, and says how it went.

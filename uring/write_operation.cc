@@ -14,9 +14,6 @@
 namespace uring {
 namespace {
 
-// A descriptor that polls as writable and then says EAGAIN is believed after so many times.
-constexpr uint32_t kMaxUnready = 1000;
-
 // The kernel writes no more than 2 GiB at once, and an entry has 32 bits for the length.
 constexpr size_t kMaxLength = size_t{1} << 30;
 
@@ -58,7 +55,6 @@ void WriteOperation::write(uint64_t position, Copying copying, bool expect_inlin
 }
 
 void WriteOperation::send_write() {
-  polling_ = false;
   expect_inline_completion(expect_inline_);
   if (kind_ == WriteKind::kSocket) {
     prepare_socket();
@@ -102,7 +98,6 @@ void WriteOperation::prepare_file() {
 }
 
 void WriteOperation::send_poll() {
-  polling_ = true;
   expect_inline_completion(false);
   io_uring_prep_poll_add(&sqe(), descriptor_->fd(), POLLOUT);
   ring_->start(*this);
@@ -120,26 +115,21 @@ void WriteOperation::release_pieces() {
 }
 
 // True if the write goes on.
-bool WriteOperation::absorb(int32_t& result) {
-  // Sent again it would be a request that nobody asked to cancel.
-  bool nothing_written = result == -EAGAIN || (polling_ && result >= 0);
-  if (cancel_requested() && nothing_written) result = -ECANCELED;
-  if (result == -EINTR && !cancel_requested()) {
-    polling_ ? send_poll() : send_write();
-    return true;
-  }
-  if (polling_ && result >= 0) {
-    send_write();
-    return true;
-  }
-  if (result == -EAGAIN && ++unready_ < kMaxUnready) {
-    send_poll();
-    return true;
-  }
+bool WriteOperation::goes_on(int32_t& result) {
   if (result == -EOPNOTSUPP && pipe_flags_ != 0) {
     pipe_write_flags_refused();
     send_write();
     return true;
+  }
+  switch (absorber_.next(result, cancel_requested())) {
+    case Absorber::Next::kSend:
+      send_write();
+      return true;
+    case Absorber::Next::kPoll:
+      send_poll();
+      return true;
+    case Absorber::Next::kDeliver:
+      break;
   }
   if (result == -EPIPE && kind_ == WriteKind::kPipe) pipe_write_broke(pipe_flags_);
   return false;
@@ -154,7 +144,7 @@ void WriteOperation::completed(int32_t result, uint32_t flags, bool terminal) {
     result_known_ = !terminal;
     return;
   }
-  if (terminal && copying_ == Copying::kCopy && absorb(result)) return;
+  if (terminal && copying_ == Copying::kCopy && goes_on(result)) return;
   URING_CHECK(result <= static_cast<int64_t>(length_),
               "the kernel says it wrote more than it was asked for");
   result_ = result;

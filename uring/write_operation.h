@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <string>
 
+#include "uring/absorb.h"
 #include "uring/descriptor.h"
 #include "uring/operation.h"
 #include "uring/piece.h"
@@ -99,7 +100,7 @@ class WriteOperation final : public Operation {
   void prepare_socket();
   void prepare_file();
   void completed(int32_t result, uint32_t flags, bool terminal) override;
-  bool absorb(int32_t& result);
+  bool goes_on(int32_t& result);
   void notified(int32_t usage);
   void release_pieces();
   void stranded() override;
@@ -111,11 +112,10 @@ class WriteOperation final : public Operation {
   size_t length_ = 0;
   size_t count_ = 0;
   int32_t result_ = 0;
-  uint32_t unready_ = 0;  // EAGAINs in a row
+  Absorber absorber_;
   int pipe_flags_ = 0;
   WriteKind kind_;
   Copying copying_ = Copying::kCopy;
-  bool polling_ = false;
   bool expect_inline_ = false;
   bool result_known_ = false;  // zero copy: only the notification is missing
   bool copied_ = false;

@@ -175,6 +175,77 @@ TEST_F(CopyTest, DestroyedWhileItWaitsItLosesNothingAndRepeatsNothing) {
   }
 }
 
+// --- ranges of files
+
+TEST_P(CopyTo, RangesOfFilesKeepTheirPlace) {
+  std::string text = pattern(700000);
+  auto file =
+      uring::make_ref<uring::Descriptor>(::open(new_file(text).c_str(), O_RDONLY | O_CLOEXEC));
+  SinkRig rig(ring(), GetParam());
+  auto write_ranges = [&](Writer& writer) -> Task<absl::Status> {
+    absl::Status status = co_await writer.write("head");
+    if (status.ok()) status = co_await writer.write_file(file, 100000, 600000);
+    if (status.ok()) status = co_await writer.write_file(file, 5, 0);
+    if (status.ok()) status = co_await writer.write_file(file, 5, 1);
+    if (status.ok()) status = co_await writer.write("tail");
+    if (!status.ok()) co_return status;
+    co_return co_await writer.flush();
+  };
+  Started call(write_ranges(rig.writer()));
+  while (!call.ended()) {
+    rig.read_some();
+    turn(1);
+  }
+  EXPECT_EQ(call.result(), absl::OkStatus());
+  rig.catch_up();
+  EXPECT_TRUE(rig.seen == "head" + text.substr(100000) + text[5] + "tail");
+  EXPECT_EQ(file->ref_count(), 1U);
+  EXPECT_EQ(await(rig.writer().close()), absl::OkStatus());
+  EXPECT_FALSE(testing::is_open(rig.fd()));
+}
+
+TEST_P(CopyTo, AFileThatIsTooShortIsDataLoss) {
+  auto file = uring::make_ref<uring::Descriptor>(
+      ::open(new_file(pattern(1000)).c_str(), O_RDONLY | O_CLOEXEC));
+  SinkRig rig(ring(), GetParam());
+  EXPECT_EQ(await(rig.writer().write_file(file, 0, 1001)), absl::OkStatus());
+  EXPECT_TRUE(absl::IsDataLoss(await(rig.writer().flush())));
+  rig.catch_up();
+  EXPECT_TRUE(rig.seen == pattern(1000));
+  EXPECT_EQ(rig.writer().unwritten(), 1U);
+}
+
+TEST_F(CopyTest, ARangeInFlightWhenTheWriterGoesIsLetGo) {
+  for (int turns : {0, 1, 2, 3, 5}) {
+    auto file = uring::make_ref<uring::Descriptor>(
+        ::open(new_file(pattern(300000)).c_str(), O_RDONLY | O_CLOEXEC));
+    for (SinkKind kind : {SinkKind::kPipe, SinkKind::kUnixSocket}) {
+      uint64_t dropped = 0;
+      SinkRig rig(ring(), kind,
+                  {.on_drop = [&](const DroppedBytes& bytes) { dropped = bytes.count; }});
+      EXPECT_EQ(await(rig.writer().write_file(file, 0, 300000)), absl::OkStatus());
+      if (turns > 0) turn(turns);
+      rig.drop_writer();
+      EXPECT_GT(dropped, 0U);
+      while (ring().stats().in_flight > 0) turn(1);
+      EXPECT_EQ(file->ref_count(), 1U);
+      EXPECT_EQ(ring().buffer_stats().live_bytes, 0U);
+      EXPECT_FALSE(testing::is_open(rig.fd()));
+      rig.read_some();
+      EXPECT_EQ(rig.seen, pattern(300000).substr(0, rig.seen.size()));
+    }
+  }
+}
+
+TEST_F(CopyTest, MemoryTakesNoRanges) {
+  auto file =
+      uring::make_ref<uring::Descriptor>(::open(new_file("text").c_str(), O_RDONLY | O_CLOEXEC));
+  std::string into;
+  Writer writer = write_to_string(into);
+  EXPECT_TRUE(absl::IsInvalidArgument(await(writer.write_file(file, 0, 4))));
+  EXPECT_EQ(await(writer.flush()), absl::OkStatus());
+}
+
 // --- both ways
 
 struct Stream {
