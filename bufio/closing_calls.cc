@@ -16,6 +16,8 @@ absl::Status CloseCall::await_resume() {
   state().retire();
   state().window().clear(state().window().pos());
   if (!descriptor) return state().error();
+  // A Writer to the other half of a socket goes on; the last one to go closes.
+  if (descriptor->ref_count() > 1) return absl::OkStatus();
   int error = descriptor->close();
   return error == 0 ? absl::OkStatus() : uring::errno_status(error, "close", state().name());
 }

@@ -38,8 +38,8 @@ struct WriterOptions {
   size_t copy_below = 2048;
 
   // Sockets: owned pieces of at least this size are sent from where they are, without a copy, if
-  // the kernel can (Linux 6.1) and as long as it does not say that it copied all the same (6.2), as
-  // it does on the loopback device. 0: never.
+  // the kernel can (Linux 6.2) and as long as it does not say that it copied all the same, as it
+  // does on the loopback device. 0: never.
   size_t zero_copy_above = size_t{32} << 10;
 
   // Whether accepted bytes are sent by themselves at the end of the loop's turn. If not, they wait
@@ -61,7 +61,7 @@ struct WriterStats {
   uint64_t short_writes = 0;      // that the kernel took only a part of
   uint64_t zero_copy_writes = 0;  // sent from where the bytes are
   uint64_t pieces = 0;            // ranges of memory that these requests named
-  uint64_t waits = 0;             // calls that had to wait for room
+  uint64_t waits = 0;             // calls that had to wait
 };
 
 }  // namespace bufio

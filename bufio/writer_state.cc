@@ -103,7 +103,7 @@ bool WriterState::advance(WriteRequest& request) {
       done = true;
       break;
     }
-    request.waiting_ = true;
+    if (!std::exchange(request.waiting_, true)) ++stats_.waits;
     if (queue_.unwritten() == 0 || !error_.ok()) break;
     push();
     if (error_.ok() && (ring_ || sending_)) break;

@@ -82,7 +82,6 @@ class WriterState : public uring::RefCounted<WriterState>,
   const absl::Status& tell_error();
   // "/var/log/x at offset 17": where things go wrong.
   std::string where() const;
-  void note_wait() { ++stats_.waits; }
   uring::RingCore* ring() const { return ring_.get(); }
 
   // --- control -----------------------------------------------------------------------------------

@@ -259,6 +259,37 @@ struct Stream {
   Writer out;
 };
 
+TEST_F(CopyTest, ClosingOneHalfOfASocketLeavesTheOtherOneOpen) {
+  Ends ends = new_socket_pair();
+  testing::write_all(ends.read, "hello");
+  {
+    Stream stream(ring(), ends.write);
+    EXPECT_EQ(testing::text(await(stream.in.require(5))), "hello");
+    EXPECT_EQ(await(stream.in.close()), absl::OkStatus());
+    EXPECT_EQ(await(stream.out.write("still here")), absl::OkStatus());
+    EXPECT_EQ(await(stream.out.close()), absl::OkStatus());
+  }
+  EXPECT_FALSE(testing::is_open(ends.write));
+  Reader peer = adopt_fd(ring(), ends.read);
+  EXPECT_EQ(await(testing::drain(peer)), "still here");
+}
+
+TEST_F(CopyTest, ClosingTheWritingHalfShowsTheEndThoughAReadWaits) {
+  Ends ends = new_socket_pair();
+  Stream stream(ring(), ends.write);
+  Started read(stream.in.fill_buf());
+  turn();
+  EXPECT_EQ(await(stream.out.write("asked")), absl::OkStatus());
+  EXPECT_EQ(await(stream.out.close()), absl::OkStatus());
+  EXPECT_FALSE(read.ended());
+  Reader peer = adopt_fd(ring(), dup(ends.read));
+  EXPECT_EQ(await(testing::drain(peer)), "asked");
+  testing::write_all(ends.read, "answered");
+  finish(read);
+  EXPECT_EQ(testing::text(read.result()), "answered");
+  close(ends.read);
+}
+
 Task<absl::Status> echo(Stream& stream) {
   CopyResult result = co_await copy(stream.in, stream.out);
   if (!result.ok()) co_return result.status();

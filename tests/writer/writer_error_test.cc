@@ -151,7 +151,8 @@ int in_a_child(const std::function<bool()>& works) {
 }
 
 bool breaks_with_epipe(uring::Kernel* kernel, int fd, const std::function<void()>& hang_up) {
-  absl::StatusOr<uring::Ring> ring = uring::Ring::create({.entries = 8, .kernel = kernel});
+  absl::StatusOr<uring::Ring> ring =
+      uring::Ring::create({.entries = 8, .completion_entries = 64, .kernel = kernel});
   if (!ring.ok()) return false;
   Writer writer = adopt_fd_for_writing(*ring, fd, {.copy_below = 10});
   // Ready at once, and while a write waits; one range, and several.
@@ -371,7 +372,8 @@ TEST_F(WriterErrorTest, AWriteInFlightKeepsItsMemoryAndTheDescriptorUntilItEnds)
 
 TEST_F(WriterErrorTest, AWriterOutlivesItsRing) {
   for (size_t size : {size_t{0}, size_t{5}, size_t{50000}}) {
-    absl::StatusOr<uring::Ring> ring = uring::Ring::create({.entries = 8});
+    absl::StatusOr<uring::Ring> ring =
+        uring::Ring::create({.entries = 8, .completion_entries = 64});
     ASSERT_TRUE(ring.ok()) << ring.status();
     std::optional<uring::Ring> mine(*std::move(ring));
     std::vector<DroppedBytes> dropped;

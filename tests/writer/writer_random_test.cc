@@ -34,7 +34,8 @@ using uring::Task;
 
 bool nops_answer_what_they_are_told() {
   MoodyKernel kernel;
-  absl::StatusOr<uring::Ring> ring = uring::Ring::create({.entries = 8, .kernel = &kernel});
+  absl::StatusOr<uring::Ring> ring =
+      uring::Ring::create({.entries = 8, .completion_entries = 64, .kernel = &kernel});
   if (!ring.ok()) return false;
   std::mt19937 random(1);
   kernel.plague(&random);

@@ -88,7 +88,8 @@ class ZeroCopyTest : public testing::RingTest {
 
 TEST_F(ZeroCopyTest, LargeOwnedPiecesAreSentWithoutACopyInOrder) {
   NotifyingKernel kernel(/*copied=*/false);
-  absl::StatusOr<uring::Ring> mine = uring::Ring::create({.entries = 16, .kernel = &kernel});
+  absl::StatusOr<uring::Ring> mine =
+      uring::Ring::create({.entries = 16, .completion_entries = 64, .kernel = &kernel});
   ASSERT_TRUE(mine.ok()) << mine.status();
   SocketEnds ends = new_tcp_pair();
   int alive = 0;
@@ -138,7 +139,8 @@ TEST_F(ZeroCopyTest, BytesAreHeldUntilTheNotification) {
 
 TEST_F(ZeroCopyTest, ThatDoesNotPayWhereTheKernelCopiesAllTheSame) {
   NotifyingKernel kernel(/*copied=*/true);
-  absl::StatusOr<uring::Ring> mine = uring::Ring::create({.entries = 16, .kernel = &kernel});
+  absl::StatusOr<uring::Ring> mine =
+      uring::Ring::create({.entries = 16, .completion_entries = 64, .kernel = &kernel});
   ASSERT_TRUE(mine.ok()) << mine.status();
   SocketEnds ends = new_tcp_pair();
   Writer writer = adopt_fd_for_writing(*mine, ends.writer);
@@ -181,7 +183,8 @@ TEST_F(ZeroCopyTest, TheRingMayGoWhileANotificationIsMissing) {
   SocketEnds ends = new_tcp_pair();
   int alive = 0;
   {
-    absl::StatusOr<uring::Ring> mine = uring::Ring::create({.entries = 16});
+    absl::StatusOr<uring::Ring> mine =
+        uring::Ring::create({.entries = 16, .completion_entries = 64});
     ASSERT_TRUE(mine.ok()) << mine.status();
     Writer writer = adopt_fd_for_writing(*mine, ends.writer);
     EXPECT_EQ(uring::block_on(*mine, writer.write_owned(Tracked(pattern(40000), alive))),
