@@ -108,7 +108,9 @@ TEST_F(SinkTest, TakesAllBytesInOrderByPiecesOfItsOwnChoice) {
           write_to_sink(ring(), std::make_unique<StrictSink>(into, plan), {.high_water = 30000});
       std::string text = pattern(piece == 1 ? 1000 : 100000);
       EXPECT_EQ(await(writer.write(text)), absl::OkStatus());
-      if (piece > 1) EXPECT_EQ(await(write_much(writer, expected)), absl::OkStatus());
+      if (piece > 1) {
+        EXPECT_EQ(await(write_much(writer, expected)), absl::OkStatus());
+      }
       EXPECT_EQ(await(writer.close()), absl::OkStatus());
       EXPECT_TRUE(into == text + expected) << waits << piece;
     }

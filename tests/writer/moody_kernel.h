@@ -37,7 +37,7 @@ class MoodyKernel final : public ClockKernel {
  private:
   static constexpr unsigned kNopInjectResult = 1;  // linux/io_uring.h since 6.11
 
-  unsigned pick(unsigned n) { return (*random_)() % n; }
+  unsigned pick(unsigned n) { return static_cast<unsigned>((*random_)() % n); }
 
   void spoil(io_uring_sqe& entry) {
     bool one = entry.opcode == IORING_OP_WRITE || entry.opcode == IORING_OP_SEND;

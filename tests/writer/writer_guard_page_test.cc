@@ -80,10 +80,14 @@ TEST_P(WriterGuardPageTest, NothingIsReadThatWasGivenBack) {
         if (first == First::kRing) ring.reset();
         rig.drop_writer();
         while (ring && ring->stats().in_flight > 0) ring->core().turn();
-        if (ring) EXPECT_EQ(ring->buffer_stats().live_bytes, 0U);
+        if (ring) {
+          EXPECT_EQ(ring->buffer_stats().live_bytes, 0U);
+        }
         rig.read_to_end();
         EXPECT_EQ(rig.seen, text.substr(0, rig.seen.size()));
-        if (first == First::kNobody) EXPECT_EQ(rig.seen.size(), text.size());
+        if (first == First::kNobody) {
+          EXPECT_EQ(rig.seen.size(), text.size());
+        }
       }
       EXPECT_EQ(kernel.faults(), 0U);
       EXPECT_EQ(memory.retired(), memory.allocated());

@@ -177,7 +177,9 @@ TEST_P(EverySink, SyncIsForFiles) {
     absl::Status status = serve(rig, rig.writer().sync(data_only));
     EXPECT_EQ(rig.seen, "kept");
     EXPECT_EQ(status.ok(), testing::is_file(GetParam())) << status;
-    if (!status.ok()) EXPECT_EQ(uring::errno_of(status), EINVAL);
+    if (!status.ok()) {
+      EXPECT_EQ(uring::errno_of(status), EINVAL);
+    }
   }
 }
 
