@@ -43,16 +43,20 @@ Reader standard_input(uring::Ring& ring, ReaderOptions options) {
 
 Reader read_descriptor(uring::Ring& ring, uring::Ref<Descriptor> descriptor,
                        ReaderOptions options) {
+  return read_descriptor(uring::Ref<uring::RingCore>(&ring.core()), std::move(descriptor), options);
+}
+
+Reader read_descriptor(uring::Ref<uring::RingCore> ring, uring::Ref<Descriptor> descriptor,
+                       ReaderOptions options) {
   if (options.pool != nullptr) {
     const uring::Ref<uring::PoolCore>& pool = options.pool->core();
-    URING_CHECK(&pool->ring() == &ring.core(), "a Reader and its pool are on different Rings");
+    URING_CHECK(&pool->ring() == ring.get(), "a Reader and its pool are on different Rings");
     uring::DescriptorKind kind = uring::describe_descriptor(descriptor->fd());
     if (!kind.direct && readable(descriptor->fd())) {
       return Reader(uring::make_ref<PooledSource>(pool, std::move(descriptor), kind, options));
     }
   }
-  return Reader(uring::make_ref<DescriptorSource>(uring::Ref<uring::RingCore>(&ring.core()),
-                                                  std::move(descriptor), options));
+  return Reader(uring::make_ref<DescriptorSource>(std::move(ring), std::move(descriptor), options));
 }
 
 }  // namespace bufio

@@ -15,6 +15,7 @@
 #include "uring/descriptor.h"
 #include "uring/ref.h"
 #include "uring/ring.h"
+#include "uring/ring_core.h"
 
 namespace bufio {
 
@@ -32,6 +33,8 @@ Reader standard_input(uring::Ring& ring, ReaderOptions options = {});
 
 // For those who have a share already.
 Reader read_descriptor(uring::Ring& ring, uring::Ref<uring::Descriptor> descriptor,
+                       ReaderOptions options = {});
+Reader read_descriptor(uring::Ref<uring::RingCore> ring, uring::Ref<uring::Descriptor> descriptor,
                        ReaderOptions options = {});
 
 }  // namespace bufio
