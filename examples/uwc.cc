@@ -8,7 +8,6 @@
 // input; a handful of workers take the inputs in turn, and a progress line runs beside them until
 // they are done.
 
-#include <fcntl.h>
 #include <getopt.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -35,6 +34,7 @@
 #include "bufio/reader.h"
 #include "bufio/scan.h"
 #include "examples/progress.h"
+#include "examples/standard_descriptors.h"
 #include "examples/wc_format.h"
 #include "uring/block_on.h"
 #include "uring/ring.h"
@@ -229,16 +229,6 @@ constexpr const char* kHelp =
     "  --stats  say on standard error what it cost: system calls, reads,\n"
     "           read-ahead hits and stalls\n"
     "  --help   display this help and exit\n";
-
-// Were one of the three standard descriptors closed, the ring would get its number. What stands in
-// for it is opened the wrong way around, so that using it still fails.
-bool occupy_standard_descriptors() {
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (fcntl(fd, F_GETFD) != -1) continue;
-    if (::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) return false;
-  }
-  return true;
-}
 
 int main(int argc, char** argv) {
   std::setlocale(LC_CTYPE, "");  // which characters of a name can be shown
