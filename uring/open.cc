@@ -1,5 +1,7 @@
 #include "uring/open.h"
 
+#include <linux/openat2.h>
+
 #include <utility>
 
 namespace uring {
@@ -24,11 +26,37 @@ class OpenOperation final : public ResultOperation {
   mode_t mode_;
 };
 
+class OpenBeneathOperation final : public ResultOperation {
+ public:
+  OpenBeneathOperation(Ref<RingCore> ring, Ref<Descriptor> root, std::string path, int flags)
+      : ResultOperation(std::move(ring), Result::kDescriptor),
+        root_(std::move(root)),
+        path_(std::move(path)) {
+    how_.flags = static_cast<unsigned>(flags);
+    how_.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  }
+
+  std::string describe() const override { return "open " + path_ + " below " + root_->name(); }
+  size_t pinned_bytes() const override { return path_.size() + 1 + sizeof how_; }
+
+ private:
+  void prepare() override { io_uring_prep_openat2(&sqe(), root_->fd(), path_.c_str(), &how_); }
+
+  Ref<Descriptor> root_;
+  std::string path_;
+  open_how how_ = {};
+};
+
 }  // namespace
 
 OpenAwaiter::OpenAwaiter(Ring& ring, std::string path, int flags, mode_t mode)
     : ResultAwaiter(Ref<ResultOperation>(
           new OpenOperation(Ref<RingCore>(&ring.core()), path, flags | O_CLOEXEC, mode))),
+      path_(std::move(path)) {}
+
+OpenAwaiter::OpenAwaiter(Ring& ring, Ref<Descriptor> root, std::string path, int flags)
+    : ResultAwaiter(Ref<ResultOperation>(new OpenBeneathOperation(
+          Ref<RingCore>(&ring.core()), std::move(root), path, flags | O_CLOEXEC))),
       path_(std::move(path)) {}
 
 absl::StatusOr<Ref<Descriptor>> OpenAwaiter::await_resume() {
@@ -39,6 +67,10 @@ absl::StatusOr<Ref<Descriptor>> OpenAwaiter::await_resume() {
 
 OpenAwaiter open_file(Ring& ring, std::string_view path, int flags, mode_t mode) {
   return OpenAwaiter(ring, std::string(path), flags, mode);
+}
+
+OpenAwaiter open_beneath(Ring& ring, Ref<Descriptor> root, std::string_view path, int flags) {
+  return OpenAwaiter(ring, std::move(root), std::string(path), flags);
 }
 
 }  // namespace uring

@@ -22,6 +22,8 @@ namespace uring {
 class [[nodiscard]] OpenAwaiter final : public ResultAwaiter {
  public:
   OpenAwaiter(Ring& ring, std::string path, int flags, mode_t mode);
+  // Below `root`.
+  OpenAwaiter(Ring& ring, Ref<Descriptor> root, std::string path, int flags);
 
   absl::StatusOr<Ref<Descriptor>> await_resume();
 
@@ -38,6 +40,13 @@ class [[nodiscard]] OpenAwaiter final : public ResultAwaiter {
 //   cancel     destroying the awaiter orphans the request; a descriptor that it opens after all is
 //   closed
 OpenAwaiter open_file(Ring& ring, std::string_view path, int flags = O_RDONLY, mode_t mode = 0666);
+
+// The same for a path that a stranger gave: opens what is at `path` below the directory `root`
+// (O_PATH will do), and nothing else, by openat2(2) with RESOLVE_BENEATH. Symbolic links are
+// followed as long as they stay below; an absolute path, a "..", a link or a rename that leads out
+// is an error (EXDEV), as are the links of /proc (ELOOP). EAGAIN: something was renamed on the way.
+OpenAwaiter open_beneath(Ring& ring, Ref<Descriptor> root, std::string_view path,
+                         int flags = O_RDONLY);
 
 }  // namespace uring
 
