@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tools/setup.sh: installs what the build needs and is missing, on Debian and its kin.
+# tools/setup.sh: installs what the build and the tests need and is missing, on Debian and its kin.
 #
 # Run it as often as you like: with nothing missing it only looks and is done in milliseconds. It becomes root
 # (sudo) only when there is something to install. Elsewhere it says what to install and stops.
@@ -19,6 +19,8 @@ packages=(
   libgtest-dev:/usr/include/gtest/gtest.h
   libgmock-dev:/usr/include/gmock/gmock.h
   libbenchmark-dev:/usr/include/benchmark/benchmark.h
+  curl:/usr/bin/curl  # this and the next one: clients that tests/apps starts
+  wrk:/usr/bin/wrk
 )
 
 say() { printf 'setup: %s\n' "$*" >&2; }
