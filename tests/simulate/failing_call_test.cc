@@ -151,12 +151,16 @@ class Session {
   void expect_sound() {
     for (const Reading* reading : {&file_, &pipe_}) {
       EXPECT_EQ(reading->got, kText.substr(0, reading->got.size()));
-      if (no_ring_.ok() && reading->status.ok()) EXPECT_EQ(reading->got, kText);
+      if (no_ring_.ok() && reading->status.ok()) {
+        EXPECT_EQ(reading->got, kText);
+      }
     }
     sim_.finish_torn_down();
     EXPECT_EQ(sim_.in_flight(), 0u);
     for (const std::string& violation : sim_.violations()) ADD_FAILURE() << violation;
-    if (!leaked_) EXPECT_EQ(sim_memory_.live_blocks(), 0u);
+    if (!leaked_) {
+      EXPECT_EQ(sim_memory_.live_blocks(), 0u);
+    }
   }
 
  private:
@@ -196,7 +200,9 @@ void expect_outcome(const Session& session, Call call, int error, bool sticky) {
     // A way of setting up that the kernel does not know, or has no memory for, has others behind.
     const bool goes_on = !sticky && (error == EINVAL || error == ENOMEM);
     EXPECT_EQ(session.no_ring().ok(), goes_on) << session.no_ring();
-    if (!goes_on) EXPECT_EQ(uring::errno_of(session.no_ring()), error);
+    if (!goes_on) {
+      EXPECT_EQ(uring::errno_of(session.no_ring()), error);
+    }
   }
   if (call != Call::kEnter) {
     if (!session.no_ring().ok() || sticky) return;
@@ -206,11 +212,17 @@ void expect_outcome(const Session& session, Call call, int error, bool sticky) {
   }
   EXPECT_TRUE(session.no_ring().ok());
   for (const Reading* reading : {&session.file(), &session.pipe()}) {
-    if (!broken) EXPECT_TRUE(reading->status.ok()) << reading->status;
-    if (!reading->status.ok()) EXPECT_EQ(uring::errno_of(reading->status), error);
+    if (!broken) {
+      EXPECT_TRUE(reading->status.ok()) << reading->status;
+    }
+    if (!reading->status.ok()) {
+      EXPECT_EQ(uring::errno_of(reading->status), error);
+    }
   }
   const bool one_fails = !session.file().status.ok() || !session.pipe().status.ok();
-  if (broken) EXPECT_TRUE(one_fails || session.pipe().got == Session::kText);
+  if (broken) {
+    EXPECT_TRUE(one_fails || session.pipe().got == Session::kText);
+  }
 }
 
 // Returns how many calls there are.

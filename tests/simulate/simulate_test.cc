@@ -41,7 +41,9 @@ void run_programs(KernelKind kernel, Plot plot, uint64_t seeds) {
   std::cout << options.seeds << " seeds from " << options.first_seed << std::endl;
   const Explored explored = explore(options);
   for (const Failure& failure : explored.failures) ADD_FAILURE() << failure.report;
-  if (explored.failures.empty()) EXPECT_EQ(explored.passed, options.seeds);
+  if (explored.failures.empty()) {
+    EXPECT_EQ(explored.passed, options.seeds);
+  }
 }
 
 TEST(SimulatedKernel, OneReaderAgreesWithItsText) {
