@@ -58,7 +58,7 @@ class EchoServerTest : public testing::TestWithParam<const char*> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Cores, EchoServerTest, testing::Values("--cores=1", "--cores=2"),
-                         [](const auto& info) { return std::string(info.param + 8) + "Core"; });
+                         [](const auto& one) { return std::string(one.param + 8) + "Core"; });
 
 TEST_P(EchoServerTest, EchoesAndEndsWhenThePeerHasSaidAll) {
   TcpClient client = dial();
