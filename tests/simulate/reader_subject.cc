@@ -127,6 +127,18 @@ void set_kind(ReaderSubject& subject, SourceKind kind) {
   }
 }
 
+// A pool of a few small buffers, so that it is dry now and then.
+void set_pool(World& world, ReaderSubject& subject, Choices& choices) {
+  constexpr uring::PoolMode kModes[] = {uring::PoolMode::kAuto, uring::PoolMode::kProvided,
+                                        uring::PoolMode::kHeap};
+  uring::PoolOptions options;
+  options.buffers = 1 + choices.below(3);
+  options.buffer_size = 1 + choices.below(100);
+  options.mode = kModes[choices.below(3)];
+  subject.pool.emplace(*world.ring(*subject.ring), options);
+  subject.options.pool = &*subject.pool;
+}
+
 Reader read_stream(World& world, ReaderSubject& subject, Choices& choices) {
   const StreamKind kind =
       subject.kind == SourceKind::kSocket ? StreamKind::kSocket : StreamKind::kPipe;
@@ -211,6 +223,7 @@ std::unique_ptr<ReaderSubject> make_subject(World& world, Choices& choices) {
   if (needs_ring(kind)) {
     subject->ring = ring;
     subject->ring_generation = world.ring_generation(ring);
+    if (choices.one_in(4)) set_pool(world, *subject, choices);
   }
   constexpr int kErrors[] = {ECONNRESET, EIO};
   if (choices.one_in(6)) subject->error = kErrors[choices.below(2)];

@@ -15,6 +15,7 @@
 #include "bufio/lines.h"
 #include "bufio/reader.h"
 #include "tests/simulate/world.h"
+#include "uring/buffer_pool.h"
 
 namespace bufio::simulate {
 
@@ -48,6 +49,9 @@ struct ReaderSubject {
   // The Ring that it is on.
   std::optional<size_t> ring;
   uint64_t ring_generation = 0;
+
+  // The buffers that it reads into, if they are not its own.
+  std::optional<uring::BufferPool> pool;
 
   std::optional<Reader> reader;
   std::unique_ptr<Lines> lines;
