@@ -54,7 +54,8 @@ class EchoServerTest : public testing::TestWithParam<const char*> {
   }
 
  private:
-  ServerProcess server_{"echo_server", {GetParam(), "--write_timeout=2s"}};
+  // A stop that needs its grace never ends.
+  ServerProcess server_{"echo_server", {GetParam(), "--write_timeout=2s", "--grace=1h"}};
 };
 
 INSTANTIATE_TEST_SUITE_P(Cores, EchoServerTest, testing::Values("--cores=1", "--cores=2"),

@@ -58,7 +58,8 @@ class HttpServerTest : public testing::Test {
  private:
   Directory root_;
   std::string big_;
-  ServerProcess server_{"http_server", {"--root=" + root_.path(), "--cores=2"}};
+  // A stop that needs its grace never ends.
+  ServerProcess server_{"http_server", {"--root=" + root_.path(), "--cores=2", "--grace=1h"}};
 };
 
 TEST_F(HttpServerTest, ServesAFileAndSaysWhatItIs) {
