@@ -29,7 +29,6 @@ using Clock = std::chrono::steady_clock;
 constexpr uint64_t kSmallFile = uint64_t{16} << 10;
 constexpr uint64_t kPieceOfFile = uint64_t{1} << 20;
 constexpr uint64_t kLastBytes = uint64_t{256} << 10;  // passed over in the end
-constexpr std::chrono::seconds kLastMoment(2);
 
 struct Reason {
   int code;
@@ -271,7 +270,7 @@ class Connection {
     writer_.set_deadline(Clock::now() + site_.limits().write_timeout);
     absl::Status shut = co_await writer_.shutdown();
     if (!shut.ok()) co_return;
-    reader_.set_deadline(Clock::now() + kLastMoment);
+    reader_.set_deadline(Clock::now() + site_.limits().linger_timeout);
     absl::StatusOr<uint64_t> skipped = co_await reader_.skip(kLastBytes);
     static_cast<void>(skipped);
   }

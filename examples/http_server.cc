@@ -29,6 +29,8 @@ ABSL_FLAG(absl::Duration, head_timeout, absl::Seconds(10),
 ABSL_FLAG(absl::Duration, idle_timeout, absl::Seconds(60), "how long a connection may rest");
 ABSL_FLAG(absl::Duration, write_timeout, absl::Seconds(30),
           "how long a peer may take to read each MiB of an answer");
+ABSL_FLAG(absl::Duration, linger_timeout, absl::Seconds(2),
+          "how long the last bytes of a peer that was answered are waited for");
 
 namespace {
 
@@ -54,6 +56,7 @@ int main(int argc, char** argv) {
   limits.head_timeout = absl::ToChronoNanoseconds(absl::GetFlag(FLAGS_head_timeout));
   limits.idle_timeout = absl::ToChronoNanoseconds(absl::GetFlag(FLAGS_idle_timeout));
   limits.write_timeout = absl::ToChronoNanoseconds(absl::GetFlag(FLAGS_write_timeout));
+  limits.linger_timeout = absl::ToChronoNanoseconds(absl::GetFlag(FLAGS_linger_timeout));
   return server::exit_status(
       server::run(*options, [&limits](uring::Ring& ring) { return set_up(ring, limits); }));
 }

@@ -34,6 +34,7 @@ struct Limits {
   std::chrono::nanoseconds head_timeout = std::chrono::seconds(10);   // from its first byte
   std::chrono::nanoseconds idle_timeout = std::chrono::seconds(60);   // between requests
   std::chrono::nanoseconds write_timeout = std::chrono::seconds(30);  // for each MiB
+  std::chrono::nanoseconds linger_timeout = std::chrono::seconds(2);  // for the peer's last bytes
 };
 
 // What there is at a path: a file if `code` is 200, else why there is none.

@@ -68,6 +68,11 @@ class ImpatientTest : public HttpBadInputTest {
       : HttpBadInputTest({"--head_timeout=500ms", "--idle_timeout=500ms", "--write_timeout=1s"}) {}
 };
 
+class LingeringTest : public HttpBadInputTest {
+ protected:
+  LingeringTest() : HttpBadInputTest({"--linger_timeout=30s"}) {}
+};
+
 class HastyTest : public HttpBadInputTest {
  protected:
   HastyTest() : HttpBadInputTest({"--grace=500ms"}) {}
@@ -112,6 +117,17 @@ TEST_F(HttpBadInputTest, RefusesWhatIsMalformedAndCloses) {
     EXPECT_TRUE(client.sees_end()) << testing::PrintToString(request.substr(0, 100));
   }
   expect_served();
+}
+
+// Were the connection closed at once, the system would answer these bytes with a reset, which may
+// overtake the answer.
+TEST_F(LingeringTest, BytesThatNobodyWantsAreWaitedFor) {
+  TcpClient client = dial();
+  ASSERT_TRUE(client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 150000\r\n\r\n"));
+  EXPECT_EQ(receive_answer(client).code, 405);
+  EXPECT_TRUE(client.sees_end());
+  EXPECT_TRUE(client.send("x"));
+  EXPECT_TRUE(client.send(std::string(149'999, 'x')));
 }
 
 TEST_F(HttpBadInputTest, RefusesEachRequestThatIsCutShort) {
