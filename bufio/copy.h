@@ -11,10 +11,9 @@
 //
 //   outcomes  which side failed, and how; a deadline or an interrupt of either side shows as its
 //             error
-//   splice(2) is not used: it was no faster (0.8 to 1.1 of this, cached file to TCP over the
-//   loopback
-//             device), costs a thread of the kernel for each transfer, and while that one waits for
-//             the peer it holds the pipe's lock, for which close(2) of the pipe waits, too
+//   splice    is not used: it was no clear gain (a cached file to TCP over loopback), costs a
+//             thread of the kernel for each transfer, and while that one waits for the peer it
+//             holds the pipe's lock, for which close(2) of the pipe waits, too
 //   cancel    what the Writer has accepted is consumed from the Reader, and goes on; nothing is
 //             lost or comes twice. Copying may be started again.
 //   write     the Writer's first error is final, and what it had accepted from this copy and not
