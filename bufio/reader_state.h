@@ -111,7 +111,10 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
   void ask_for_turn() { turn_wanted_ = true; }
 
   void set_ended(bool ended) { ended_ = ended; }
-  void set_error(absl::Status error) { error_ = std::move(error); }
+  // The first one stays.
+  void set_error(absl::Status error) {
+    if (error_.ok()) error_ = std::move(error);
+  }
   uring::RingCore* ring() const { return ring_.get(); }
   const ReaderOptions& options() const { return options_; }
 

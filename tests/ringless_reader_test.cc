@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,11 @@ uring::Task<absl::StatusOr<std::string>> fill(Reader& reader, size_t more) {
   co_return std::string(*view);
 }
 
+uring::Task<absl::Status> release(Reader& reader) {
+  absl::StatusOr<Released> released = co_await reader.release();
+  co_return released.status();
+}
+
 class RinglessReader : public ::testing::Test {
  protected:
   void make_ring() {
@@ -44,6 +50,7 @@ class RinglessReader : public ::testing::Test {
     options.entries = 8;
     options.completion_entries = 32;
     options.kernel = &kernel_;
+    options.on_leak = [this](std::string_view report) { leaks_ += report; };
     absl::StatusOr<uring::Ring> made = uring::Ring::create(options);
     ASSERT_TRUE(made.ok()) << made.status();
     ring_.emplace(*std::move(made));
@@ -63,6 +70,7 @@ class RinglessReader : public ::testing::Test {
   SeededChoices choices_{1};
   SimKernel kernel_{choices_};
   std::optional<uring::Ring> ring_;
+  std::string leaks_;
 };
 
 // The bytes behind the gap are there, those in the gap can never be read.
@@ -103,6 +111,36 @@ TEST_F(RinglessReader, InterruptedReadIsToldAsTheRingsEnd) {
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
   EXPECT_EQ(uring::errno_of(status), 0) << status;
   close(ends[1]);
+}
+
+// What went wrong first is what every call tells, however much goes wrong after it.
+TEST_F(RinglessReader, ErrorOfTheSourceStaysWhenTheRingGoes) {
+  kernel_.knobs().inline_one_in = 0;
+  kernel_.knobs().steps_per_enter = 1;
+  kernel_.knobs().error_one_in = 1;
+  kernel_.knobs().errors = {EIO};
+  make_ring();
+  const int fd = memfd_create("text", MFD_CLOEXEC);
+  ASSERT_EQ(ftruncate(fd, 400), 0);
+  kernel_.attach_file(fd, std::string(400, 'x'));
+  Reader reader = adopt_fd(*ring_, fd, {.read_size = 100, .offload = true});
+  send_reads(reader);
+  while (kernel_.counts().completed == 0) ASSERT_TRUE(kernel_.step());
+  kernel_.hold(true);
+  uring::Task<absl::StatusOr<std::string>> call = fill(reader, 1);
+  ASSERT_FALSE(call.start(nobody_));
+  ring_->core().turn();
+  ASSERT_TRUE(call.ended());
+  ASSERT_EQ(uring::errno_of(call.result().status()), EIO);
+  ring_.reset();
+  ASSERT_NE(leaks_, "");
+
+  uring::Task<absl::Status> released = release(reader);
+  ASSERT_TRUE(released.start(nobody_));
+  EXPECT_EQ(uring::errno_of(released.result()), EIO);
+  EXPECT_EQ(uring::errno_of(reader.status()), EIO) << reader.status();
+  kernel_.hold(false);
+  kernel_.finish_torn_down();
 }
 
 }  // namespace
