@@ -22,7 +22,7 @@ using testing::HasSubstr;
 
 // AddressSanitizer keeps freed memory for a while.
 #ifdef URING_ADDRESS_SANITIZER
-constexpr size_t kSlack = size_t{300} << 20;
+constexpr size_t kSlack = size_t{600} << 20;
 #else
 constexpr size_t kSlack = size_t{24} << 20;
 #endif
