@@ -7,9 +7,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <optional>
 #include <string_view>
 
@@ -18,6 +16,7 @@
 #include "bufio/descriptor.h"
 #include "bufio/reader.h"
 #include "gtest/gtest.h"
+#include "tests/allocations.h"
 #include "tests/stream_rig.h"
 #include "tests/watching_kernel.h"
 #include "uring/frame_allocator.h"
@@ -25,31 +24,10 @@
 #include "uring/task.h"
 #include "uring/timeout.h"
 
-namespace {
-uint64_t allocations = 0;
-
-void* counted(size_t size, size_t alignment) {
-  ++allocations;
-  void* block = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-  if (block == nullptr) std::abort();
-  return block;
-}
-constexpr size_t kUsual = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
-}  // namespace
-
-// All forms end here, those with arrays and nothrow too, which call these.
-void* operator new(size_t size) { return counted(size, kUsual); }
-void* operator new(size_t size, std::align_val_t alignment) {
-  return counted(size, static_cast<size_t>(alignment));
-}
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, size_t) noexcept { std::free(block); }
-void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete(void* block, size_t, std::align_val_t) noexcept { std::free(block); }
-
 namespace bufio {
 namespace {
 
+using testing::allocations;
 using testing::Unobserved;
 using uring::Task;
 using uring::testing::WatchingKernel;

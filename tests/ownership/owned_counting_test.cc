@@ -2,12 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <utility>
 
 #include "gtest/gtest.h"
+#include "tests/allocations.h"
 #include "tests/ownership/owned_testing.h"
 #include "uring/block_on.h"
 #include "uring/frame_allocator.h"
@@ -17,24 +16,10 @@
 #include "uring/slice.h"
 #include "uring/write_owned.h"
 
-namespace {
-uint64_t allocations = 0;
-
-void* counted(size_t size) {
-  ++allocations;
-  void* block = std::malloc(size);
-  if (block == nullptr) std::abort();
-  return block;
-}
-}  // namespace
-
-// All forms for usual alignments end here, those with arrays and nothrow too, which call these.
-void* operator new(size_t size) { return counted(size); }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, size_t) noexcept { std::free(block); }
-
 namespace uring {
 namespace {
+
+using bufio::testing::allocations;
 
 constexpr size_t kWarmUp = 10;
 constexpr size_t kCalls = 1000;

@@ -1,0 +1,42 @@
+// tests/allocations.h
+//
+// Counts how often the test asks for memory, by operators of its own in the place of the usual
+// ones.
+//
+// Include it in the source of a test, and in no more than one of a program.
+
+#ifndef TESTS_ALLOCATIONS_H_
+#define TESTS_ALLOCATIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+
+namespace bufio::testing {
+
+// So far, on all threads; tests that count have one.
+inline uint64_t allocations = 0;
+
+inline void* counted(size_t size, size_t alignment) {
+  ++allocations;
+  void* block = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  if (block == nullptr) std::abort();
+  return block;
+}
+
+}  // namespace bufio::testing
+
+// All forms end here, those with arrays and nothrow too, which call these.
+void* operator new(size_t size) {
+  return bufio::testing::counted(size, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+}
+void* operator new(size_t size, std::align_val_t alignment) {
+  return bufio::testing::counted(size, static_cast<size_t>(alignment));
+}
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete(void* block, size_t) noexcept { std::free(block); }
+void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
+void operator delete(void* block, size_t, std::align_val_t) noexcept { std::free(block); }
+
+#endif  // TESTS_ALLOCATIONS_H_
