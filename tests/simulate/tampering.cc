@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "uring/kernel.h"
+#include "uring/testing/sim_copy.h"
 
 namespace bufio::simulate {
 namespace {
@@ -109,7 +110,12 @@ Sabotage with(Tamper tamper) {
 
 Sabotage corrupt_a_byte() {
   return with([](const io_uring_sqe& entry, io_uring_cqe&) {
-    *reinterpret_cast<char*>(entry.addr) ^= 1;
+    if ((entry.flags & IOSQE_BUFFER_SELECT) != 0) return false;  // the kernel knows where
+    char byte;
+    auto* const place = reinterpret_cast<char*>(entry.addr);
+    uring::testing::kernel_copy(&byte, place, 1);
+    byte = static_cast<char>(byte ^ 1);
+    uring::testing::kernel_copy(place, &byte, 1);
     return true;
   });
 }
