@@ -160,7 +160,7 @@ std::string run_apart(const Program& program, const Sabotage& sabotage, std::str
     close(lines[0]);
     // What a process says as it is ended belongs to the trace.
     if (trace != nullptr) dup2(lines[1], STDERR_FILENO);
-    if (trace == nullptr) static_cast<void>(std::freopen("/dev/null", "w", stderr));
+    if (trace == nullptr && std::freopen("/dev/null", "w", stderr) == nullptr) std::abort();
     alarm(kPatienceSeconds);
     const LineSink sink = [&lines](std::string_view line) {
       write_all(lines[1], absl::StrCat("  ", uring::as_absl(line), "\n"));

@@ -314,7 +314,7 @@ TEST(AllocationDeathTest, FailsAndTheProcessEnds) {
     int status = 0;
     const pid_t child = fork();
     if (child == 0) {
-      static_cast<void>(std::freopen("/dev/null", "w", stderr));
+      if (std::freopen("/dev/null", "w", stderr) == nullptr) std::abort();
       std::_Exit(runs_without_allocation(n) ? 0 : 1);
     }
     ASSERT_EQ(waitpid(child, &status, 0), child);
