@@ -106,7 +106,7 @@ std::optional<TargetPath> path_of_target(std::string_view target) {
     if (!result.path.empty()) result.path += '/';
     result.path += segment;
   }
-  if (result.path.empty()) result.path = ".";
+  if (result.path.empty()) result.path += '.';  // g++ 12 -O2 warns of what it takes = "." for
   return result;
 }
 
