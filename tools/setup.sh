@@ -19,6 +19,18 @@ packages=(
   libgtest-dev:/usr/include/gtest/gtest.h
   libgmock-dev:/usr/include/gmock/gmock.h
   libbenchmark-dev:/usr/include/benchmark/benchmark.h
+  zlib1g-dev:/usr/include/zlib.h
+  libzstd-dev:/usr/include/zstd.h
+  liblz4-dev:/usr/include/lz4frame.h
+  liblzma-dev:/usr/include/lzma.h
+  libsimdjson-dev:/usr/include/simdjson.h
+  libprotobuf-dev:/usr/include/google/protobuf/message.h
+  protobuf-compiler:/usr/bin/protoc
+  libre2-dev:/usr/include/re2/re2.h
+  libasio-dev:/usr/include/asio.hpp  # a rival of //benchmarks:net
+  zstd:/usr/bin/zstd  # these three make what tests decompress
+  lz4:/usr/bin/lz4
+  xz-utils:/usr/bin/xz
   curl:/usr/bin/curl  # this and the next one: clients that tests/apps starts
   wrk:/usr/bin/wrk
 )

@@ -1,4 +1,4 @@
-"""The system's liburing, Abseil, GoogleTest and Google Benchmark, under the labels that their own Bazel files use.
+"""The system's libraries, under the labels that their own Bazel files use.
 
 Each target asks pkg-config for the flags of the modules behind it. Only WORKSPACE (Debian's Bazel 4.2.3) loads
 this; Bazel 7 and later get the same labels from MODULE.bazel.
@@ -74,6 +74,15 @@ _BENCHMARK = {"": {"benchmark": "benchmark", "benchmark_main": "benchmark -lbenc
 
 _LIBURING = {"": {"uring": "liburing"}}
 
+# What single targets need besides: each decompressing source its codec, each parser its library.
+_ZLIB = {"": {"zlib": "zlib"}}
+_ZSTD = {"": {"zstd": "libzstd"}}
+_LZ4 = {"": {"lz4": "liblz4", "lz4_frame": "liblz4"}}
+_LZMA = {"": {"lzma": "liblzma"}}
+_SIMDJSON = {"": {"simdjson": "simdjson"}}
+_PROTOBUF = {"": {"protobuf": "protobuf"}}
+_RE2 = {"": {"re2": "re2"}}
+
 _TARGET = """
 cc_library(
     name = "{name}",
@@ -145,13 +154,20 @@ _system_compiler = repository_rule(
 )
 
 def system_libraries():
-    """Declares @com_google_absl, @com_google_googletest, @com_github_google_benchmark and @liburing."""
+    """Declares @com_google_absl, @com_google_googletest and so on: each label is read when something needs it."""
     _system_compiler(name = "system_compiler")
     for name, debian_package, packages in [
         ("com_google_absl", "libabsl-dev", _ABSEIL),
         ("com_google_googletest", "libgtest-dev libgmock-dev", _GOOGLETEST),
         ("com_github_google_benchmark", "libbenchmark-dev", _BENCHMARK),
         ("liburing", "liburing-dev", _LIBURING),
+        ("zlib", "zlib1g-dev", _ZLIB),
+        ("zstd", "libzstd-dev", _ZSTD),
+        ("lz4", "liblz4-dev", _LZ4),
+        ("xz", "liblzma-dev", _LZMA),
+        ("simdjson", "libsimdjson-dev", _SIMDJSON),
+        ("com_google_protobuf", "libprotobuf-dev", _PROTOBUF),
+        ("re2", "libre2-dev", _RE2),
     ]:
         _system_library(
             name = name,
