@@ -28,8 +28,8 @@ absl::Status ReaderState::usable() const {
   return absl::OkStatus();
 }
 
-std::string ReaderState::where() const {
-  return absl::StrCat(uring::as_absl(name()), " at offset ", window_.pos());
+std::string ReaderState::where(size_t ahead) const {
+  return absl::StrCat(uring::as_absl(name()), " at offset ", window_.pos() + ahead);
 }
 
 absl::Status ReaderState::too_long(std::string_view what, size_t limit) const {

@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bufio/fill_request.h"
+#include "bufio/parse_mark.h"
 #include "bufio/reader_options.h"
 #include "bufio/scan_mark.h"
 #include "bufio/window.h"
@@ -57,10 +58,11 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
   // OK while fill-class calls make sense at all: neither closed nor released.
   absl::Status usable() const;
   size_t max_buffer_size() const { return options_.max_buffer_size; }
-  // "/var/log/x at offset 17: ": where things go wrong.
-  std::string where() const;
+  // "/var/log/x at offset 17": where things go wrong, `ahead` bytes behind the cursor.
+  std::string where(size_t ahead = 0) const;
   absl::Status too_long(std::string_view what, size_t limit) const;
   ScanMark& scan_mark() { return scan_mark_; }
+  ParseMark& parse_mark() { return parse_mark_; }
   // The rest of a line that was too long is to be dropped, up to its newline.
   // Holds at the cursor where it was set: whoever moves the cursor otherwise has dropped it
   // himself.
@@ -148,6 +150,7 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
   absl::Status error_;
   ReaderOptions options_;
   ScanMark scan_mark_;
+  ParseMark parse_mark_;
   uring::Ref<uring::RingCore> ring_;
   uring::Ref<uring::BufferCache> buffers_;
   std::optional<uring::TimePoint> deadline_;
