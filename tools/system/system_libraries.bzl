@@ -83,6 +83,9 @@ _SIMDJSON = {"": {"simdjson": "simdjson"}}
 _PROTOBUF = {"": {"protobuf": "protobuf"}}
 _RE2 = {"": {"re2": "re2"}}
 
+# A rival of benchmarks; headers only, and no pkg-config file.
+_ASIO = {"": {"asio": "-pthread"}}
+
 _TARGET = """
 cc_library(
     name = "{name}",
@@ -116,7 +119,7 @@ def _system_library_impl(ctx):
         for name, words in targets.items():
             extra = [word for word in words.split(" ") if word.startswith("-")]
             modules = [word for word in words.split(" ") if not word.startswith("-")]
-            flags = extra + _pkg_config(ctx, tool, modules)
+            flags = extra + (_pkg_config(ctx, tool, modules) if modules else [])
             build.append(_TARGET.format(
                 name = name,
                 defines = repr([flag[2:] for flag in flags if flag.startswith("-D")]),
@@ -168,6 +171,7 @@ def system_libraries():
         ("simdjson", "libsimdjson-dev", _SIMDJSON),
         ("com_google_protobuf", "libprotobuf-dev", _PROTOBUF),
         ("re2", "libre2-dev", _RE2),
+        ("asio", "libasio-dev", _ASIO),
     ]:
         _system_library(
             name = name,
