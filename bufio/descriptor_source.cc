@@ -274,7 +274,7 @@ void DescriptorSource::read_completed(uring::ReadOperation& operation) {
   auto got = static_cast<size_t>(std::max(operation.result(), 0));
   stats_.bytes += got - std::min(got, read->lead);
   // A call that has its bytes but was not resumed yet does not wait for this read.
-  bool waited = read == queue_.begin() && !free() && !read->ahead;
+  bool waited = read == queue_.begin() && awaited() && !read->ahead;
   bool at_once = ring()->turn_count() - read->sent_in_turn <= 1;
   if (waited && !at_once) ++stats_.stalls;
   read_ahead_.completed(at_once, waited);

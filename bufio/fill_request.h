@@ -53,6 +53,24 @@ class FillRequest {
   // Leaves the ReaderState; what ended the call from outside (deadline, interrupt, misuse), or OK.
   absl::Status finish();
 
+  // --- for who stands on a Reader and is no coroutine (parent_reader.h) ---
+  // From the run loop: the call has ended; has its coroutine resumed.
+  virtual void call_ended();
+  // From the run loop: there was something new, and the call waits on.
+  virtual void waits_on() {}
+  // The Reader's bytes are needed where they belong.
+  virtual void give_window_back() {}
+  // The Reader is being destroyed.
+  virtual void reader_gone() {}
+  // Keeps the Reader without asking for anything, as a call that is done; false: it is not free.
+  bool hold();
+  // Holds on, but waits no more.
+  void pause();
+  // The Reader is kept by this call.
+  bool holds() const;
+  bool done() const { return done_; }
+  absl::Status take_failure() { return std::exchange(failure_, absl::OkStatus()); }
+
  private:
   friend class ReaderState;
 

@@ -70,7 +70,7 @@ void PooledSource::read_completed(uring::PooledRead& read) {
     arrived_left_ = static_cast<size_t>(result_);
     stats_.bytes += arrived_left_;
     next_position_ += arrived_left_;
-    if (free()) {
+    if (!awaited()) {
       // Nobody waits any more, and who knows when somebody will: others need the buffer.
       Window::Target own =
           Window::separate(buffers(), BufferKind::kHeap, uring::Pages::kOrdinary, arrived_left_);

@@ -20,7 +20,7 @@ absl::Status Reader::seek(uint64_t pos) {
   absl::Status usable = state().usable();
   if (!usable.ok()) return usable;
   if (!state().free())
-    return absl::FailedPreconditionError("seek: another call on this Reader waits");
+    return absl::FailedPreconditionError("seek: another call waits, or an adaptor stands on it");
   absl::Status sought = state().seek(pos);
   if (sought.ok()) {
     state().scan_mark().clear();

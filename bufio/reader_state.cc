@@ -9,7 +9,12 @@
 #include "uring/status.h"
 
 namespace bufio {
+
 size_t FillRequest::buffer_limit() const { return state_->max_buffer_size(); }
+
+void FillRequest::call_ended() {
+  if (waiter_.handle()) state_->ring_->make_ready(waiter_);
+}
 
 ReaderState::ReaderState(uring::Ref<uring::RingCore> ring, const ReaderOptions& options)
     : options_(options), ring_(std::move(ring)) {
@@ -44,9 +49,9 @@ bool ReaderState::begin(FillRequest& request) {
   if (ring_) ring_->check_thread("Reader");
   request.keep_ = uring::Ref<ReaderState>(this);
   request.done_ = false;
-  if (pending_ != nullptr) {
-    request.failure_ = absl::FailedPreconditionError(
-        absl::StrCat(uring::as_absl(name()), ": another call on this Reader waits"));
+  if (pending_ != nullptr && pending_ != &request) {
+    request.failure_ = absl::FailedPreconditionError(absl::StrCat(
+        uring::as_absl(name()), ": another call waits, or an adaptor stands on this Reader"));
     return true;
   }
   request.failure_ = usable();
@@ -79,7 +84,7 @@ bool ReaderState::suspend(FillRequest& request, std::coroutine_handle<> waiting)
 
 bool ReaderState::advance(FillRequest& request) {
   for (;;) {
-    if (request.satisfied()) return true;
+    if (!request.failure_.ok() || request.satisfied()) return true;
     if (!request.wants_bytes() || supply() == Supply::kLater) return false;
   }
 }
@@ -88,7 +93,8 @@ void ReaderState::progress() {
   FillRequest* request = pending_;
   if (request == nullptr || request->done_) return;
   turn_wanted_ = false;
-  if (advance(*request)) wake(*request);
+  if (!advance(*request)) return request->waits_on();
+  wake(*request);
 }
 
 size_t ReaderState::buffer_limit() const {
@@ -98,7 +104,7 @@ size_t ReaderState::buffer_limit() const {
 void ReaderState::wake(FillRequest& request) {
   request.done_ = true;
   if (deadline_timer_.scheduled()) ring_->timers().cancel(deadline_timer_);
-  if (request.waiter_.handle()) ring_->make_ready(request.waiter_);
+  request.call_ended();
 }
 
 // Destroyed or resumed: either way the Reader is free for the next call.
@@ -106,9 +112,44 @@ void ReaderState::leave(FillRequest& request) {
   if (pending_ == &request) {
     pending_ = nullptr;
     if (deadline_timer_.scheduled()) ring_->timers().cancel(deadline_timer_);
+    call_left();
   }
   request.waiter_.unlink();
 }
+
+// --- adaptors that stand on this Reader ----------------------------------------------------------
+
+bool ReaderState::hold(FillRequest& request) {
+  if (ring_) ring_->check_thread("Reader");
+  if (pending_ != nullptr || closed_) return false;
+  window_.expire_views();
+  window_.touch();
+  request.keep_ = uring::Ref<ReaderState>(this);
+  request.done_ = true;
+  pending_ = &request;
+  return true;
+}
+
+void ReaderState::pause(FillRequest& request) {
+  if (pending_ != &request || request.done_) return;
+  request.done_ = true;
+  if (deadline_timer_.scheduled()) ring_->timers().cancel(deadline_timer_);
+  call_left();
+}
+
+void ReaderState::fail_call(absl::Status failure) {
+  if (awaited()) pending_->failure_ = std::move(failure);
+}
+
+void ReaderState::reclaim_window() {
+  if (pending_ != nullptr) pending_->give_window_back();
+}
+
+void ReaderState::lend_window_again() {
+  if (pending_ != nullptr) pending_->waits_on();
+}
+
+// --- ended from outside --------------------------------------------------------------------------
 
 void ReaderState::fail_pending(absl::Status status) {
   FillRequest* request = pending_;
@@ -129,6 +170,7 @@ void ReaderState::interrupt() {
 void ReaderState::reader_gone() {
   fail_pending(absl::FailedPreconditionError(
       absl::StrCat(uring::as_absl(name()), ": the Reader was destroyed")));
+  if (pending_ != nullptr) pending_->reader_gone();
   closed_ = true;
   retire();
   window_.clear(window_.pos());

@@ -46,6 +46,8 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
   }
   // No call waits: the window may be lent as it is.
   bool free() const { return pending_ == nullptr; }
+  // A call waits for something that has not come yet.
+  bool awaited() const;
   void expire_views() {
     if constexpr (uring::kAddressSanitizer) window_.expire_views();
   }
@@ -71,6 +73,9 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
     discard_pos_ = discarding ? window_.pos() : kNowhere;
   }
   uring::BufferCache& buffers() { return *buffers_; }
+  // Null: a source that never waits.
+  uring::RingCore* ring() const { return ring_.get(); }
+  const ReaderOptions& options() const { return options_; }
 
   // --- control -----------------------------------------------------------------------------------
   void set_deadline(std::optional<uring::TimePoint> deadline) { deadline_ = deadline; }
@@ -111,14 +116,19 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
   size_t buffer_limit() const;
   // Has the call that is being served pass through the run loop, though it is satisfied.
   void ask_for_turn() { turn_wanted_ = true; }
+  // The call that is being served ends with `failure`, of which nothing stays.
+  void fail_call(absl::Status failure);
+  // The call that waited does so no more, whatever ended it.
+  virtual void call_left() {}
+  // Has an adaptor that stands on this Reader give the window back, or take it again.
+  void reclaim_window();
+  void lend_window_again();
 
   void set_ended(bool ended) { ended_ = ended; }
   // The first one stays.
   void set_error(absl::Status error) {
     if (error_.ok()) error_ = std::move(error);
   }
-  uring::RingCore* ring() const { return ring_.get(); }
-  const ReaderOptions& options() const { return options_; }
 
  private:
   friend class FillRequest;
@@ -135,6 +145,8 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
   bool suspend(FillRequest& request, std::coroutine_handle<> waiting);
   void leave(FillRequest& request);
   bool advance(FillRequest& request);
+  bool hold(FillRequest& request);
+  void pause(FillRequest& request);
   void fail_pending(absl::Status status);
   void wake(FillRequest& request);
   void deadline_expired();
@@ -167,6 +179,10 @@ inline void FillRequest::detach() {
   if (keep_) state_->leave(*this);
 }
 inline FillRequest::~FillRequest() { detach(); }
+inline bool FillRequest::hold() { return state_->hold(*this); }
+inline void FillRequest::pause() { state_->pause(*this); }
+inline bool FillRequest::holds() const { return state_->pending_ == this; }
+inline bool ReaderState::awaited() const { return pending_ != nullptr && !pending_->done_; }
 inline absl::Status FillRequest::finish() {
   detach();
   return std::move(failure_);

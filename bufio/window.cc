@@ -184,20 +184,68 @@ void Window::unread(std::string_view bytes, BufferCache& cache) {
   touch();
   ++jumps_;
   if (bytes.empty()) return;
-  size_t tail = available();
+  if (bytes.size() <= held()) {
+    cursor_ -= bytes.size();
+    if (buffer_) uring::unpoison(cursor_, bytes.size());
+    return;
+  }
+  size_t tail = available() + hidden_;
   Ref<Buffer> buffer = cache.allocate(kPage + bytes.size() + tail + kPadding, BufferKind::kHeap);
   char* to = buffer->data() + kPage;
   std::memcpy(to, bytes.data(), bytes.size());
   if (tail > 0) std::memcpy(to + bytes.size(), cursor_, tail);
   copied_bytes_ += bytes.size() + tail;
-  adopt(std::move(buffer), to, to + bytes.size() + tail);
+  adopt(std::move(buffer), to, to + bytes.size() + tail - hidden_);
   expire_views();
+}
+
+void Window::lend(Window& to, size_t shown, size_t passed) {
+  touch();
+  to.touch();
+  uint64_t at = to.pos();
+  to.release_buffer();
+  to.cursor_ = cursor_ + passed;
+  to.limit_ = to.cursor_ + shown;
+  to.end_pos_ = at + shown;
+  to.hidden_ = hidden_ + available() - passed - shown;
+  to.buffer_ = std::move(buffer_);
+  to.promised_end_ = std::exchange(promised_end_, nullptr);
+  to.padded_ = padded_;
+  lent_end_ = end_pos_;
+  end_pos_ = pos();
+  cursor_ = limit_ = nullptr;
+}
+
+void Window::take_back(Window& from, size_t kept) {
+  touch();
+  from.touch();
+  size_t all = kept + from.available() + from.hidden_;
+  uint64_t before = end_pos_;
+  cursor_ = from.cursor_ - kept;
+  limit_ = cursor_ + (all - hidden_);
+  end_pos_ = lent_end_;
+  if (pos() < before) ++jumps_;
+  buffer_ = std::move(from.buffer_);
+  promised_end_ = std::exchange(from.promised_end_, nullptr);
+  if (buffer_) uring::unpoison(cursor_, all + kPadding);
+  from.end_pos_ = from.pos();
+  from.cursor_ = from.limit_ = nullptr;
+  from.hidden_ = 0;
+}
+
+void Window::show_only(size_t shown) {
+  size_t all = available() + hidden_;
+  end_pos_ = pos() + shown;
+  limit_ = cursor_ + shown;
+  hidden_ = all - shown;
+  touch();
 }
 
 void Window::show(std::string_view memory, bool padded) {
   touch();
   ++jumps_;
   release_buffer();
+  hidden_ = 0;
   cursor_ = memory.data();
   limit_ = memory.data() + memory.size();
   end_pos_ = memory.size();
@@ -208,6 +256,7 @@ void Window::clear(uint64_t pos) {
   touch();
   ++jumps_;
   release_buffer();
+  hidden_ = 0;
   cursor_ = limit_ = nullptr;
   end_pos_ = pos;
   padded_ = true;
@@ -219,7 +268,7 @@ void Window::expire_views() {
     char* data = buffer_->data();
     uring::poison(data, static_cast<size_t>(cursor_ - data));
     const char* end =
-        std::max(limit_, promised_end_ != nullptr ? promised_end_ : limit_) + kPadding;
+        std::max(limit_ + hidden_, promised_end_ != nullptr ? promised_end_ : limit_) + kPadding;
     if (end < data + buffer_->size())
       uring::poison(end, static_cast<size_t>(data + buffer_->size() - end));
   }

@@ -90,7 +90,7 @@ class Window {
   // moves to memory of the window's own. No allocation when nothing is left.
   void move_out_of(const uring::BufferHome& home, uring::BufferCache& cache);
 
-  // Puts bytes back in front of the cursor.
+  // Puts bytes back in front of the cursor, which had been consumed from there.
   void unread(std::string_view bytes, uring::BufferCache& cache);
 
   // Shows memory that somebody else keeps, as the stream's bytes from offset 0.
@@ -101,6 +101,22 @@ class Window {
 
   // Forgets the bytes between the cursor and an offset in [pos(), end_pos()].
   void advance_to(uint64_t pos) { consume(static_cast<size_t>(pos - this->pos())); }
+
+  // --- adaptors (parent_reader.h): one window's bytes are shown by another, in place
+  // --------------
+
+  // Moves all bytes and their memory to `to`, which is empty and goes on with them at its own
+  // offset, `passed` bytes behind this cursor. It shows the first `shown` of those behind them, and
+  // hides the others. Here pos() stays, and nothing is left to consume.
+  void lend(Window& to, size_t shown, size_t passed = 0);
+  // Takes back what lend() gave away: the cursor is `kept` bytes in front of where `from` has it.
+  void take_back(Window& from, size_t kept = 0);
+  // Shows fewer or more of the bytes that are shown and hidden.
+  void show_only(size_t shown);
+  size_t hidden() const { return hidden_; }
+  // Bytes from offset `pos` on stay where they are in front of the cursor, until take_back.
+  void hold_from(uint64_t pos) { held_from_ = pos; }
+  size_t held() const { return held_from_ < pos() ? static_cast<size_t>(pos() - held_from_) : 0; }
 
   // Views that were lent are over: under AddressSanitizer, using one is reported from here on.
   void expire_views();
@@ -123,6 +139,9 @@ class Window {
   uint64_t jumps_ = 0;
   uint64_t copied_bytes_ = 0;
   bool padded_ = true;
+  size_t hidden_ = 0;  // bytes behind the limit that are there, and not shown
+  uint64_t lent_end_ = 0;
+  uint64_t held_from_ = UINT64_MAX;
 };
 
 }  // namespace bufio
