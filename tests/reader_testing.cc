@@ -18,6 +18,7 @@
 #include "bufio/descriptor.h"
 #include "bufio/memory.h"
 #include "bufio/open.h"
+#include "bufio/take.h"
 
 namespace bufio::testing {
 
@@ -90,6 +91,50 @@ std::vector<SourceCase> every_source() {
       {.name = "PooledSocketOfOne",
        .kind = Kind::kSocket,
        .pool = {.buffers = 1, .buffer_size = 700}},
+      {.name = "TakeFile", .kind = Kind::kFile, .through = Through::kTake},
+      {.name = "TakesFileTinyReads",
+       .kind = Kind::kFile,
+       .options = {.read_size = 7},
+       .through = Through::kTakes},
+      {.name = "TakeFileMirrored",
+       .kind = Kind::kFile,
+       .options = {.read_size = 13, .buffers = BufferKind::kMirrored},
+       .through = Through::kTake},
+      {.name = "TakeAdoptedFileOffload",
+       .kind = Kind::kAdoptedFile,
+       .options = {.max_buffer_size = 300, .read_size = 64, .offload = true},
+       .through = Through::kTake},
+      {.name = "TakesPipeTinyBuffer",
+       .kind = Kind::kPipe,
+       .options = {.max_buffer_size = 300},
+       .through = Through::kTakes},
+      {.name = "BorrowedDribblingPipe",
+       .kind = Kind::kDribblingPipe,
+       .through = Through::kBorrowed},
+      {.name = "TakeSocketTinyReads",
+       .kind = Kind::kSocket,
+       .options = {.read_size = 5},
+       .through = Through::kTake},
+      {.name = "TakeView", .kind = Kind::kView, .through = Through::kTake},
+      {.name = "BorrowedString", .kind = Kind::kString, .through = Through::kBorrowed},
+      {.name = "TakesCord", .kind = Kind::kCord, .through = Through::kTakes},
+      {.name = "TakeRinglessSource",
+       .kind = Kind::kRinglessSource,
+       .piece = 17,
+       .through = Through::kTake},
+      {.name = "TakesWaitingSource",
+       .kind = Kind::kWaitingSource,
+       .piece = 50,
+       .random_pieces = true,
+       .through = Through::kTakes},
+      {.name = "BorrowedPooledPipe",
+       .kind = Kind::kPipe,
+       .pool = {.buffers = 1, .buffer_size = 4096},
+       .through = Through::kBorrowed},
+      {.name = "TakesPooledSocketOfOne",
+       .kind = Kind::kSocket,
+       .pool = {.buffers = 1, .buffer_size = 700},
+       .through = Through::kTakes},
   };
 }
 
@@ -246,11 +291,28 @@ bool EverySourceTest::in_memory() const {
 }
 
 bool EverySourceTest::seekable() const {
+  if (GetParam().through != Through::kNothing) return false;
   Kind kind = GetParam().kind;
   return in_memory() || kind == Kind::kFile || kind == Kind::kAdoptedFile;
 }
 
 Reader EverySourceTest::make(std::string_view bytes, Sizes sizes) {
+  const std::string more = std::string(bytes) + "\nbehind the end\n";
+  switch (GetParam().through) {
+    case Through::kNothing:
+      return make_source(bytes, sizes);
+    case Through::kTake:
+      return take_exactly(make_source(more, sizes), bytes.size());
+    case Through::kBorrowed:
+      return take(keep(make_source(more, sizes)), bytes.size());
+    case Through::kTakes:
+      return take_exactly(take(take(make_source(more, sizes), bytes.size() + 3), UINT64_MAX),
+                          bytes.size());
+  }
+  std::abort();
+}
+
+Reader EverySourceTest::make_source(std::string_view bytes, Sizes sizes) {
   constexpr size_t kFitsAnyPipe = 4096;
   const SourceCase& source = GetParam();
   ReaderOptions options = source.options;

@@ -65,6 +65,14 @@ enum class Kind : uint8_t {
   kWaitingSource,   // a Source that waits for the Ring in each read
 };
 
+// What stands between the source and the test (docs/adaptors.md).
+enum class Through : uint8_t {
+  kNothing,
+  kTake,      // of just the bytes; others are behind them
+  kBorrowed,  // the same, over a Reader that the test keeps
+  kTakes,     // three of them, one on the other, of different lengths
+};
+
 struct SourceCase {
   const char* name;
   Kind kind;
@@ -72,6 +80,7 @@ struct SourceCase {
   size_t piece = 0;  // custom sources: bytes per read at most, 0 for as many as fit
   bool random_pieces = false;
   uring::PoolOptions pool = {.buffers = 0};  // a pool of the Reader's own, if it has buffers
+  Through through = Through::kNothing;
 };
 
 std::ostream& operator<<(std::ostream& out, const SourceCase& source);
@@ -154,12 +163,15 @@ class RingTest : public ::testing::Test {
   }
   // Keeps a string for as long as the test runs.
   std::string_view keep(std::string text);
+  // Keeps a Reader for as long as the Ring.
+  Reader& keep(Reader reader) { return kept_readers_.emplace_back(std::move(reader)); }
 
  private:
   std::string directory_;
   int files_ = 0;
   std::deque<uring::BufferPool> pools_;
   std::deque<std::string> kept_;
+  std::deque<Reader> kept_readers_;
   std::vector<std::thread> writers_;  // joined after the Ring is gone
   std::optional<uring::Ring> ring_;
 };
@@ -194,6 +206,9 @@ class EverySourceTest : public RingTest, public ::testing::WithParamInterface<So
   uint64_t start() const { return GetParam().kind == Kind::kAdoptedFile ? 100 : 0; }
   bool seekable() const;
   bool in_memory() const;
+
+ private:
+  Reader make_source(std::string_view bytes, Sizes sizes);
 };
 
 #define INSTANTIATE_EVERY_SOURCE(suite)                                           \
