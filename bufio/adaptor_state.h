@@ -57,6 +57,10 @@ class AdaptorState : public ReaderState {
   // The window is about to be given back: how many of the bytes in front of its cursor are to be
   // left with the parent. What has been consumed can be looked at for the last time.
   virtual size_t kept() { return 0; }
+  // The window has the parent's bytes again.
+  virtual void window_lent() {}
+  // The parent, or one below it, is being destroyed, and the window is about to go with it.
+  virtual void parent_gone() {}
 };
 
 }  // namespace bufio

@@ -60,7 +60,7 @@ class FillRequest {
   virtual void waits_on() {}
   // The Reader's bytes are needed where they belong.
   virtual void give_window_back() {}
-  // The Reader is being destroyed.
+  // The Reader, or one that it stands on, is being destroyed.
   virtual void reader_gone() {}
   // Keeps the Reader without asking for anything, as a call that is done; false: it is not free.
   bool hold();

@@ -45,6 +45,11 @@ void NarrowingState::settle() {
   set_ended(true);
 }
 
+// What was not consumed goes, so this is not how the bytes end.
+void NarrowingState::parent_gone() {
+  if (window().available() > 0) set_ended(false);
+}
+
 uring::Ref<uring::Descriptor> NarrowingState::take_descriptor() {
   if (releasing_) return nullptr;
   return parent_.take_descriptor();
@@ -52,6 +57,7 @@ uring::Ref<uring::Descriptor> NarrowingState::take_descriptor() {
 
 void NarrowingState::retire() {
   if (releasing_) window().consume(window().available());
+  leaving();
   parent_.let_go();
 }
 

@@ -42,12 +42,15 @@ class NarrowingState : public AdaptorState {
   virtual size_t parent_limit() const { return buffer_limit(); }
 
   Supply supply() override;
+  // About to let go of the parent, whose cursor will be where the window's is.
+  virtual void leaving() {}
   // The window may have more bytes: sets the end, or an error, if they are the last ones.
   virtual void settle();
+  void parent_ready() final;
+  void call_left() override { parent_.pause(); }
 
  private:
-  void parent_ready() final;
-  void call_left() final { parent_.pause(); }
+  void parent_gone() final;
 
   ParentReader parent_;
   bool releasing_ = false;

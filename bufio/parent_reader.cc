@@ -23,6 +23,7 @@ void ParentReader::lend() {
   lent_ = true;
   Window& window = parent_->window();
   window.lend(window_, adaptor_.shown(window.view().substr(kept_)), kept_);
+  adaptor_.window_lent();
 }
 
 void ParentReader::give_window_back() {
@@ -34,9 +35,11 @@ void ParentReader::give_window_back() {
 }
 
 void ParentReader::reader_gone() {
-  adaptor_.reclaim_window();
+  adaptor_.give_window_up();
+  adaptor_.parent_gone();
   last_ = window_.buffer();
   give_window_back();
+  window_.hold_from(UINT64_MAX);
 }
 
 // --- calls ---------------------------------------------------------------------------------------

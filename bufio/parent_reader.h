@@ -85,8 +85,8 @@ class ParentReader final : private FillRequest {
   // Gives back what was not consumed, and the parent to its owner.
   void let_go();
 
-  // The window's bytes, hidden ones included, are the last ones.
-  bool ended() const { return parent().final(); }
+  // The window has the parent's bytes, and they, hidden ones included, are the last ones.
+  bool ended() const { return lent_ && parent().final(); }
   // What is behind them: the end (OK), or an error.
   const absl::Status& error() const { return parent().error(); }
   const ReaderState& parent() const { return *parent_; }

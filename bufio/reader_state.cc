@@ -145,6 +145,10 @@ void ReaderState::reclaim_window() {
   if (pending_ != nullptr) pending_->give_window_back();
 }
 
+void ReaderState::give_window_up() {
+  if (pending_ != nullptr) pending_->reader_gone();
+}
+
 void ReaderState::lend_window_again() {
   if (pending_ != nullptr) pending_->waits_on();
 }
@@ -170,7 +174,7 @@ void ReaderState::interrupt() {
 void ReaderState::reader_gone() {
   fail_pending(absl::FailedPreconditionError(
       absl::StrCat(uring::as_absl(name()), ": the Reader was destroyed")));
-  if (pending_ != nullptr) pending_->reader_gone();
+  give_window_up();
   closed_ = true;
   retire();
   window_.clear(window_.pos());

@@ -123,6 +123,8 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
   // Has an adaptor that stands on this Reader give the window back, or take it again.
   void reclaim_window();
   void lend_window_again();
+  // The same when this Reader, or one below it, is being destroyed.
+  void give_window_up();
 
   void set_ended(bool ended) { ended_ = ended; }
   // The first one stays.

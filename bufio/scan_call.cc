@@ -42,35 +42,35 @@ size_t max_token(const ReaderState& state, size_t max_length, size_t delimiter) 
 
 }  // namespace
 
-ReadUntilCall::ReadUntilCall(ReaderState& state, std::string delimiter, ReadUntilOptions options)
+DelimitedRequest::DelimitedRequest(ReaderState& state, std::string_view delimiter,
+                                   ReadUntilOptions options)
     : ScanRequest(state, max_token(state, options.max_length, delimiter.size())),
-      delimiter_(std::move(delimiter)),
       max_length_(options.max_length == 0 ? state.max_buffer_size() : options.max_length),
       keep_delimiter_(options.keep_delimiter) {
-  URING_CHECK(!delimiter_.empty(), "read_until: the delimiter is empty");
+  URING_CHECK(!delimiter.empty(), "read_until, split: the delimiter is empty");
 }
 
-ScanResult ReadUntilCall::scan(bool final) {
+ScanResult DelimitedRequest::scan(bool final) {
   static constexpr char kKind = 0;
   ScanMark& mark = state().scan_mark();
   std::string_view view = state().window().view();
   uint64_t pos = state().window().pos();
-  ScanResult result = scan_delimiter(view, mark.start(&kKind, delimiter_, pos), delimiter_);
+  ScanResult result = scan_delimiter(view, mark.start(&kKind, delimiter(), pos), delimiter());
   if (result.found) return result;
-  mark.set(&kKind, delimiter_, pos, result.examined);
+  mark.set(&kKind, delimiter(), pos, result.examined);
   // What is left at the end is the last token, unless an error cut it off.
   return final && state().error().ok() ? ScanResult::token(view.size()) : result;
 }
 
-absl::StatusOr<Token> ReadUntilCall::await_resume() {
+absl::StatusOr<Token> DelimitedRequest::take() {
   absl::StatusOr<std::optional<size_t>> length = outcome();
   if (!length.ok()) return std::move(length).status();
   if (!length->has_value()) return Token();
   std::string_view token = state().window().view().substr(0, **length);
-  bool delimited = token.ends_with(delimiter_);
+  bool delimited = token.ends_with(delimiter());
   if (!delimited && token.size() > max_length_) return state().too_long("a token", max_length_);
   state().consume(token.size());
-  if (delimited && !keep_delimiter_) token.remove_suffix(delimiter_.size());
+  if (delimited && !keep_delimiter_) token.remove_suffix(delimiter().size());
   return Token(token);
 }
 

@@ -97,21 +97,38 @@ struct ReadUntilOptions {
   bool keep_delimiter = false;
 };
 
-// read_until's awaiter.
-class [[nodiscard]] ReadUntilCall final : public ScanRequest {
+// Waits for a token that ends with a delimiter or the stream; base of the ways to ask for one.
+class DelimitedRequest : public ScanRequest {
  public:
-  ReadUntilCall(ReaderState& state, std::string delimiter, ReadUntilOptions options);
+  // `delimiter` outlives the call, or moves with it: see delimiter().
+  DelimitedRequest(ReaderState& state, std::string_view delimiter, ReadUntilOptions options);
+
+ protected:
+  // The token, consumed; nothing at the end.
+  absl::StatusOr<Token> take();
+
+ private:
+  ScanResult scan(bool final) final;
+  virtual std::string_view delimiter() const = 0;
+
+  size_t max_length_;  // of a last token, which has no delimiter
+  bool keep_delimiter_;
+};
+
+// read_until's awaiter.
+class [[nodiscard]] ReadUntilCall final : public DelimitedRequest {
+ public:
+  ReadUntilCall(ReaderState& state, std::string delimiter, ReadUntilOptions options)
+      : DelimitedRequest(state, delimiter, options), delimiter_(std::move(delimiter)) {}
 
   bool await_ready() { return begin(); }
   bool await_suspend(std::coroutine_handle<> waiting) { return suspend(waiting); }
-  absl::StatusOr<Token> await_resume();
+  absl::StatusOr<Token> await_resume() { return take(); }
 
  private:
-  ScanResult scan(bool final) override;
+  std::string_view delimiter() const override { return delimiter_; }
 
   std::string delimiter_;
-  size_t max_length_;  // of a last token, which has no delimiter
-  bool keep_delimiter_;
 };
 
 }  // namespace bufio

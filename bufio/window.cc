@@ -233,6 +233,12 @@ void Window::take_back(Window& from, size_t kept) {
   from.hidden_ = 0;
 }
 
+std::string_view Window::look_back() {
+  std::string_view bytes(cursor_ - held(), held());
+  if (buffer_) uring::unpoison(bytes.data(), bytes.size());
+  return bytes;
+}
+
 void Window::show_only(size_t shown) {
   size_t all = available() + hidden_;
   end_pos_ = pos() + shown;

@@ -111,12 +111,17 @@ class Window {
   void lend(Window& to, size_t shown, size_t passed = 0);
   // Takes back what lend() gave away: the cursor is `kept` bytes in front of where `from` has it.
   void take_back(Window& from, size_t kept = 0);
-  // Shows fewer or more of the bytes that are shown and hidden.
+  // Shows `shown` of the bytes that are shown and hidden now.
   void show_only(size_t shown);
   size_t hidden() const { return hidden_; }
   // Bytes from offset `pos` on stay where they are in front of the cursor, until take_back.
   void hold_from(uint64_t pos) { held_from_ = pos; }
-  size_t held() const { return held_from_ < pos() ? static_cast<size_t>(pos() - held_from_) : 0; }
+  size_t held() const {
+    return cursor_ != nullptr && held_from_ < pos() ? static_cast<size_t>(pos() - held_from_) : 0;
+  }
+
+  // Those bytes, for a moment: until views expire.
+  std::string_view look_back();
 
   // Views that were lent are over: under AddressSanitizer, using one is reported from here on.
   void expire_views();

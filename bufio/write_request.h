@@ -57,6 +57,9 @@ class WriteRequest {
   absl::Status finish();
   // The call has been asked before and was not satisfied.
   bool waiting() const { return waiting_; }
+  // From the run loop: the call has ended; has its coroutine resumed. For who is no coroutine.
+  virtual void call_ended();
+  bool done() const { return done_; }
 
  private:
   friend class WriterState;

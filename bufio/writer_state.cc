@@ -41,6 +41,10 @@ absl::Status WriteRequest::finish() {
   return std::move(failure_);
 }
 
+void WriteRequest::call_ended() {
+  if (waiter_.handle()) state_->ring()->make_ready(waiter_);
+}
+
 // --- serving a call ------------------------------------------------------------------------------
 
 absl::Status WriterState::usable(WriteRequest::Purpose purpose) {
@@ -122,7 +126,7 @@ void WriterState::progress() {
 void WriterState::wake(WriteRequest& request) {
   request.done_ = true;
   if (deadline_timer_.scheduled()) ring_->timers().cancel(deadline_timer_);
-  if (request.waiter_.handle()) ring_->make_ready(request.waiter_);
+  request.call_ended();
 }
 
 // Destroyed or resumed: either way the Writer is free for the next call.

@@ -60,6 +60,8 @@ class WriterState : public uring::RefCounted<WriterState>,
   }
 
   // --- what calls ask ----------------------------------------------------------------------------
+  // OK while calls for `purpose` make sense at all.
+  absl::Status usable(WriteRequest::Purpose purpose);
   // Whether `n` bytes fit below the high-water mark; for a call that `waited`, only once enough has
   // left.
   bool room_for(size_t n, bool waited) const;
@@ -152,8 +154,6 @@ class WriterState : public uring::RefCounted<WriterState>,
   void fail_pending(absl::Status status);
   void wake(WriteRequest& request);
   void deadline_expired();
-  absl::Status usable(WriteRequest::Purpose purpose);
-
   size_t allowance() const;
   // What is accepted will be sent without further ado, or is to wait.
   bool arranged() const { return linked() || sending_ || !gathers_; }

@@ -15,10 +15,13 @@
 #include <ostream>
 
 #include "absl/strings/cord.h"
+#include "bufio/chain.h"
 #include "bufio/descriptor.h"
 #include "bufio/memory.h"
 #include "bufio/open.h"
 #include "bufio/take.h"
+#include "bufio/tee.h"
+#include "bufio/until.h"
 
 namespace bufio::testing {
 
@@ -135,6 +138,40 @@ std::vector<SourceCase> every_source() {
        .kind = Kind::kSocket,
        .pool = {.buffers = 1, .buffer_size = 700},
        .through = Through::kTakes},
+      {.name = "UntilFileTinyReads",
+       .kind = Kind::kFile,
+       .options = {.read_size = 3},
+       .through = Through::kUntil},
+      {.name = "UntilPipe", .kind = Kind::kPipe, .through = Through::kUntil},
+      {.name = "UntilView", .kind = Kind::kView, .through = Through::kUntil},
+      {.name = "UntilWaitingSourceBytes",
+       .kind = Kind::kWaitingSource,
+       .piece = 1,
+       .through = Through::kUntil},
+      {.name = "TeeFileTinyBuffer",
+       .kind = Kind::kFile,
+       .options = {.max_buffer_size = 300, .read_size = 4096},
+       .through = Through::kTee},
+      {.name = "TeeDribblingPipe", .kind = Kind::kDribblingPipe, .through = Through::kTee},
+      {.name = "TeeCord", .kind = Kind::kCord, .through = Through::kTee},
+      {.name = "ChainFile", .kind = Kind::kFile, .through = Through::kChain},
+      {.name = "ChainAdoptedFileOffload",
+       .kind = Kind::kAdoptedFile,
+       .options = {.max_buffer_size = 300, .read_size = 64, .offload = true},
+       .through = Through::kChain},
+      {.name = "ChainPipeTinyBuffer",
+       .kind = Kind::kPipe,
+       .options = {.max_buffer_size = 300},
+       .through = Through::kChain},
+      {.name = "ChainCord", .kind = Kind::kCord, .through = Through::kChain},
+      {.name = "ChainRinglessSource",
+       .kind = Kind::kRinglessSource,
+       .piece = 17,
+       .through = Through::kChain},
+      {.name = "ChainPooledSocket",
+       .kind = Kind::kSocket,
+       .pool = {.buffers = 2, .buffer_size = 256},
+       .through = Through::kChain},
   };
 }
 
@@ -308,6 +345,21 @@ Reader EverySourceTest::make(std::string_view bytes, Sizes sizes) {
     case Through::kTakes:
       return take_exactly(take(take(make_source(more, sizes), bytes.size() + 3), UINT64_MAX),
                           bytes.size());
+    case Through::kUntil:
+      return until(make_source(std::string(bytes) + "<END>" + more, sizes), "<END>");
+    case Through::kTee: {
+      std::string& sink = new_sink();
+      return tee(make_source(bytes, sizes), [&sink](std::string_view piece) { sink += piece; });
+    }
+    case Through::kChain: {
+      ReaderOptions options = GetParam().options;
+      if (sizes.max_buffer_size != 0) options.max_buffer_size = sizes.max_buffer_size;
+      size_t quarter = bytes.size() / 4;
+      std::string_view middle = bytes.substr(quarter, bytes.size() - 2 * quarter);
+      return chain(read_string(std::string(bytes.substr(0, quarter)), options),
+                   make_source(middle, sizes),
+                   read_string(std::string(bytes.substr(quarter + middle.size())), options));
+    }
   }
   std::abort();
 }

@@ -71,6 +71,9 @@ enum class Through : uint8_t {
   kTake,      // of just the bytes; others are behind them
   kBorrowed,  // the same, over a Reader that the test keeps
   kTakes,     // three of them, one on the other, of different lengths
+  kUntil,     // up to a delimiter, which more bytes follow
+  kTee,       // into a string
+  kChain,     // between two strings, with a quarter of the bytes each
 };
 
 struct SourceCase {
@@ -163,6 +166,7 @@ class RingTest : public ::testing::Test {
   }
   // Keeps a string for as long as the test runs.
   std::string_view keep(std::string text);
+  std::string& new_sink() { return kept_.emplace_back(); }
   // Keeps a Reader for as long as the Ring.
   Reader& keep(Reader reader) { return kept_readers_.emplace_back(std::move(reader)); }
 
@@ -203,7 +207,10 @@ class EverySourceTest : public RingTest, public ::testing::WithParamInterface<So
   Reader make(std::string_view bytes) { return make(bytes, Sizes()); }
   Reader make(std::string_view bytes, Sizes sizes);
   // What pos() is at the first byte.
-  uint64_t start() const { return GetParam().kind == Kind::kAdoptedFile ? 100 : 0; }
+  uint64_t start() const {
+    const SourceCase& source = GetParam();
+    return source.kind == Kind::kAdoptedFile && source.through != Through::kChain ? 100 : 0;
+  }
   bool seekable() const;
   bool in_memory() const;
 

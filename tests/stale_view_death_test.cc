@@ -86,6 +86,12 @@ INSTANTIATE_TEST_SUITE_P(All, StaleViewDeathTest,
                                            SourceKind::kPooledSocket, SourceKind::kPooledFile),
                          [](const auto& each) { return source_name(each.param); });
 
+INSTANTIATE_TEST_SUITE_P(Adaptors, StaleViewDeathTest,
+                         ::testing::Values(SourceKind::kTakesPipe, SourceKind::kTakesFile,
+                                           SourceKind::kTakePooledPipe, SourceKind::kUntilSocket,
+                                           SourceKind::kTeePipe),
+                         [](const auto& each) { return source_name(each.param); });
+
 void use_after_next_fill(SourceKind kind) {
   Scene scene(kind);
   std::string_view view = scene.fill(500);
@@ -166,6 +172,8 @@ TEST_P(StaleFileViewDeathTest, AViewIsOverAfterSeek) {
 class LivingView : public ::testing::TestWithParam<SourceKind> {};
 
 INSTANTIATE_TEST_SUITE_P(All, LivingView, ::testing::ValuesIn(testing::kAllSources),
+                         [](const auto& each) { return source_name(each.param); });
+INSTANTIATE_TEST_SUITE_P(Adaptors, LivingView, ::testing::ValuesIn(testing::kAdaptors),
                          [](const auto& each) { return source_name(each.param); });
 
 void look_at_all(std::string_view view) {

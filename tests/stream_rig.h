@@ -27,9 +27,14 @@
 #include <utility>
 #include <vector>
 
+#include "bufio/chain.h"
 #include "bufio/descriptor.h"
+#include "bufio/memory.h"
 #include "bufio/reader.h"
 #include "bufio/source.h"
+#include "bufio/take.h"
+#include "bufio/tee.h"
+#include "bufio/until.h"
 #include "gtest/gtest.h"
 #include "uring/buffer_pool.h"
 #include "uring/linux_kernel.h"
@@ -64,7 +69,14 @@ enum class SourceKind {
   kMirroredFile,
   kPooledPipe,
   kPooledSocket,
-  kPooledFile
+  kPooledFile,
+  // Adaptors over one of the above; more bytes may be behind theirs.
+  kTakesPipe,  // three of them
+  kTakesFile,
+  kTakePooledPipe,
+  kUntilSocket,
+  kTeePipe,
+  kChainPipe  // behind a string
 };
 
 inline constexpr SourceKind kAllSources[] = {SourceKind::kPipe,         SourceKind::kSocket,
@@ -73,19 +85,46 @@ inline constexpr SourceKind kAllSources[] = {SourceKind::kPipe,         SourceKi
                                              SourceKind::kMirroredFile, SourceKind::kPooledPipe,
                                              SourceKind::kPooledSocket, SourceKind::kPooledFile};
 
+inline constexpr SourceKind kAdaptors[] = {SourceKind::kTakesPipe,      SourceKind::kTakesFile,
+                                           SourceKind::kTakePooledPipe, SourceKind::kUntilSocket,
+                                           SourceKind::kTeePipe,        SourceKind::kChainPipe};
+
+inline bool is_adaptor(SourceKind kind) { return kind >= SourceKind::kTakesPipe; }
+
+// What an adaptor stands on.
+inline SourceKind base_of(SourceKind kind) {
+  switch (kind) {
+    case SourceKind::kTakesPipe:
+    case SourceKind::kTeePipe:
+    case SourceKind::kChainPipe:
+      return SourceKind::kPipe;
+    case SourceKind::kTakesFile:
+      return SourceKind::kFile;
+    case SourceKind::kTakePooledPipe:
+      return SourceKind::kPooledPipe;
+    case SourceKind::kUntilSocket:
+      return SourceKind::kSocket;
+    default:
+      return kind;
+  }
+}
+
 inline std::string source_name(SourceKind kind) {
-  constexpr const char* kNames[] = {"Pipe",         "Socket",       "File",         "Offload",
-                                    "Custom",       "MirroredPipe", "MirroredFile", "PooledPipe",
-                                    "PooledSocket", "PooledFile"};
+  constexpr const char* kNames[] = {"Pipe",           "Socket",       "File",         "Offload",
+                                    "Custom",         "MirroredPipe", "MirroredFile", "PooledPipe",
+                                    "PooledSocket",   "PooledFile",   "TakesPipe",    "TakesFile",
+                                    "TakePooledPipe", "UntilSocket",  "TeePipe",      "ChainPipe"};
   return kNames[static_cast<int>(kind)];
 }
 
 inline bool is_file(SourceKind kind) {
+  kind = base_of(kind);
   return kind == SourceKind::kFile || kind == SourceKind::kOffload ||
          kind == SourceKind::kMirroredFile || kind == SourceKind::kPooledFile;
 }
 
 inline bool is_pooled(SourceKind kind) {
+  kind = base_of(kind);
   return kind == SourceKind::kPooledPipe || kind == SourceKind::kPooledSocket ||
          kind == SourceKind::kPooledFile;
 }
@@ -126,8 +165,10 @@ class StreamRig {
   // `pieces`: how many bytes each feed() writes; the last one is used again and again.
   StreamRig(uring::Ring& ring, SourceKind kind, std::string text, std::vector<size_t> pieces,
             ReaderOptions options = {})
-      : ring_(ring), kind_(kind), text_(std::move(text)), pieces_(std::move(pieces)) {
+      : ring_(ring), kind_(kind), text_(std::move(text)), pieces_(std::move(pieces)), sent_(text_) {
     options.pipe_size = 0;
+    if (is_adaptor(kind)) prepare_adaptor();
+    const SourceKind adapted = std::exchange(kind, base_of(kind));
     if (kind == SourceKind::kOffload) options.offload = true;
     if (kind == SourceKind::kMirroredPipe || kind == SourceKind::kMirroredFile)
       options.buffers = BufferKind::kMirrored;
@@ -137,8 +178,8 @@ class StreamRig {
     }
     int ends[2];
     if (is_file(kind)) {
-      fd_ = file_with(text_);
-      fed_ = text_.size();
+      fd_ = file_with(sent_);
+      fed_ = sent_.size();
     } else if (kind == SourceKind::kSocket || kind == SourceKind::kPooledSocket) {
       if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) std::abort();
       fd_ = ends[0];
@@ -154,7 +195,7 @@ class StreamRig {
     if (kind == SourceKind::kCustom) {
       reader = read_source(ring, std::make_unique<SlowSource>(ring, std::move(reader)), options);
     }
-    reader_.emplace(std::move(reader));
+    reader_.emplace(adapt(adapted, std::move(reader), options));
   }
   StreamRig(const StreamRig&) = delete;
   StreamRig& operator=(const StreamRig&) = delete;
@@ -173,13 +214,13 @@ class StreamRig {
   // Writes the next piece; the writer leaves behind the last one.
   void feed() {
     if (writer_ < 0) return;
-    if (fed_ == text_.size()) {
+    if (fed_ == sent_.size()) {
       ::close(std::exchange(writer_, -1));
       return;
     }
     size_t piece = pieces_[std::min(next_piece_++, pieces_.size() - 1)];
-    piece = std::min({std::max<size_t>(piece, 1), text_.size() - fed_, size_t{32} << 10});
-    ssize_t written = write(writer_, text_.data() + fed_, piece);
+    piece = std::min({std::max<size_t>(piece, 1), sent_.size() - fed_, size_t{32} << 10});
+    ssize_t written = write(writer_, sent_.data() + fed_, piece);
     // A socket that is full takes it another time; nobody may be there to read any more.
     if (written < 0 && errno != EAGAIN && errno != EPIPE) std::abort();
     fed_ += static_cast<size_t>(std::max<ssize_t>(written, 0));
@@ -209,6 +250,11 @@ class StreamRig {
   [[nodiscard]] bool dismantle() {
     lines.reset();
     reader_.reset();
+    if (kind_ == SourceKind::kTeePipe) {
+      // More than is consumed only if bytes were put back.
+      EXPECT_EQ(teed_, text_.substr(0, teed_.size()));
+      EXPECT_GE(teed_.size(), consumed.size());
+    }
     uring::RingStats stats = ring_.stats();
     while (stats.in_flight > 0 || stats.waiting_for_entry > 0 || core().anything_ready()) {
       core().turn();
@@ -238,6 +284,48 @@ class StreamRig {
   std::unique_ptr<Lines> lines;
 
  private:
+  static constexpr char kDelimiter[] = "<END>";
+
+  // What comes by the descriptor is more than the text, or only its end.
+  void prepare_adaptor() {
+    switch (kind_) {
+      case SourceKind::kUntilSocket:
+        sent_ += kDelimiter;
+        sent_ += "behind";
+        break;
+      case SourceKind::kChainPipe:
+        sent_.erase(0, text_.size() / 6);
+        break;
+      case SourceKind::kTeePipe:
+        break;
+      default:
+        sent_ += "behind";
+    }
+  }
+
+  Reader adapt(SourceKind adaptor, Reader reader, const ReaderOptions& options) {
+    switch (adaptor) {
+      case SourceKind::kTakesPipe:
+      case SourceKind::kTakesFile:
+        return take_exactly(take(take(std::move(reader), UINT64_MAX), text_.size() + 2),
+                            text_.size());
+      case SourceKind::kTakePooledPipe:
+        return take(std::move(reader), text_.size());
+      case SourceKind::kUntilSocket:
+        return until(std::move(reader), kDelimiter, {.required = true});
+      case SourceKind::kTeePipe:
+        return tee(std::move(reader), [this](std::string_view bytes) { teed_ += bytes; });
+      case SourceKind::kChainPipe: {
+        std::string head = text_.substr(0, text_.size() - sent_.size());
+        ReaderOptions of_head;
+        of_head.max_buffer_size = options.max_buffer_size;
+        return chain(read_string(std::move(head), of_head), std::move(reader));
+      }
+      default:
+        return reader;
+    }
+  }
+
   static constexpr size_t kPooledBufferSize = 512;
 
   uring::Ring& ring_;
@@ -245,6 +333,8 @@ class StreamRig {
   SourceKind kind_;
   std::string text_;
   std::vector<size_t> pieces_;
+  std::string sent_;  // what comes by the descriptor
+  std::string teed_;
   size_t next_piece_ = 0;
   size_t fed_ = 0;
   int fd_ = -1;
