@@ -32,6 +32,7 @@
 #include "bufio/parser.h"
 #include "bufio/reader.h"
 #include "bufio/reader_state.h"
+#include "uring/check.h"
 #include "uring/ref.h"
 
 namespace bufio {
@@ -84,6 +85,23 @@ class Messages {
   bool usable(const Result& result) const {
     return result.is_value() && result.consumed() - 1 < max_message_ &&
            result.consumed() <= state_->window().available();
+  }
+
+  // Does what it says, so that next() goes on from there. A value or an error is left to be given
+  // again.
+  void keep(const Result& result) {
+    const size_t available = state_->window().available();
+    if (result.kind() == ParseKind::kMore) {
+      const size_t consumed = result.consumed();
+      URING_CHECK(consumed <= available && result.examined() <= available,
+                  "a parser examined more than it was shown");
+      state_->window().consume(consumed);
+      state_->parse_mark().set(
+          &parser_, state_->window().pos(),
+          {.examined = std::max(result.examined(), consumed) - consumed, .inside = consumed > 0});
+    } else if (result.kind() == ParseKind::kSkip && result.skip() > 0) {
+      state_->parse_mark().set(&parser_, state_->window().pos(), {.skip = result.skip()});
+    }
   }
 
   uring::Ref<ReaderState> state_;
@@ -158,10 +176,7 @@ size_t Messages<P>::for_each_buffered(Use use) {
   while (state_->window().available() > 0) {
     Result result = parse();
     if (!usable(result)) {
-      if (result.kind() != ParseKind::kMore || result.consumed() > 0) break;
-      // next() goes on from here.
-      const size_t examined = std::min(result.examined(), state_->window().available());
-      state_->parse_mark().set(&parser_, state_->window().pos(), {.examined = examined});
+      keep(result);
       break;
     }
     state_->window().consume(result.consumed());

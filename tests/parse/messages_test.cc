@@ -197,6 +197,20 @@ TEST_P(MessagesTest, ForEachBuffered) {
   EXPECT_EQ(messages.parser().looked_at, std::string_view("one.two.three.four.fi").size());
 }
 
+TEST_P(MessagesTest, ForEachBufferedKeepsAPrefixThatWasConsumed) {
+  Reader reader = make("3abc1d2e");
+  Messages<PrefixParser> messages(reader);
+  std::vector<std::string> all;
+  for (;;) {
+    auto message = await(messages.next());
+    if (!message.has_value()) break;
+    all.push_back(std::move(*message));
+    messages.for_each_buffered([&all](std::string& text) { all.push_back(std::move(text)); });
+  }
+  EXPECT_EQ(all, (std::vector<std::string>{"abc", "d"}));
+  EXPECT_EQ(messages.status().code(), absl::StatusCode::kDataLoss) << messages.status();
+}
+
 class WaitingMessagesTest : public RingTest {};
 
 TEST_F(WaitingMessagesTest, ResumedOnceAMessageAndNothingLookedAtTwice) {
