@@ -17,11 +17,14 @@
 #include "bufio/parser.h"
 #include "bufio/reader.h"
 #include "bufio/source.h"
+#include "bufio/testing/cancel_every.h"
 #include "bufio/testing/parser_run.h"
 #include "bufio/testing/run_at_once.h"
 #include "bufio/testing/scripted_source.h"
 #include "bufio/testing/split.h"
 #include "bufio/testing/view_memory.h"
+#include "uring/block_on.h"
+#include "uring/ring.h"
 #include "uring/task.h"
 
 namespace bufio::testing {
@@ -42,6 +45,18 @@ uring::Task<void> read_messages(Reader& reader, Messages<P>& messages, Print& pr
   run.status = messages.status();
 }
 
+template <Parser P, class Print>
+uring::Task<void> read_cancelled(Messages<P>& messages, Print& print, CancelEvery& cancels,
+                                 ParserRun& run) {
+  auto next = [&messages] { return messages.next(); };
+  for (;;) {
+    auto message = co_await cancels.call(next);
+    if (!message.has_value()) break;
+    run.messages.push_back({print(*message), 0});
+  }
+  run.status = messages.status();
+}
+
 }  // namespace internal
 
 // By Messages, over a Reader of scripted pieces; `in_bulk`: with for_each_buffered() wherever it
@@ -52,6 +67,21 @@ ParserRun run_messages(P parser, const Split& split, Print print = {}, bool in_b
   Reader reader = read_source(scripted(split));
   Messages<P> messages(reader, std::move(parser));
   run_at_once(internal::read_messages(reader, messages, print, in_bulk, run));
+  return run;
+}
+
+// By Messages over a stream that keeps it waiting; every next() is given up after `turns` turns of
+// the loop, and made again. `gives_up`, if there is one, counts those. Only messages' values and
+// the status' code are filled in.
+template <Parser P, class Print = PrintValue>
+ParserRun run_messages_cancelled(uring::Ring& ring, P parser, const Split& split, Print print = {},
+                                 size_t turns = 1, size_t* gives_up = nullptr) {
+  ParserRun run;
+  Reader reader = read_source(ring, scripted(ring, Script::stalling(split, 2)));
+  Messages<P> messages(reader, std::move(parser));
+  CancelEvery cancels(ring, 1, turns);
+  uring::block_on(ring, internal::read_cancelled(messages, print, cancels, run));
+  if (gives_up != nullptr) *gives_up += cancels.given_up();
   return run;
 }
 
