@@ -62,14 +62,23 @@ void unknown_subcommand(const Call& call) {
 
 // --- about the connection ------------------------------------------------------------------------
 
+void say_again(const Call& call, size_t word) {
+  std::string* given = call.request.given(word);
+  if (given == nullptr || given->size() < kShareFrom) return call.say().bulk(call.words()[word]);
+  const std::optional<Value> value = call.database.count(std::move(*given));
+  if (!value.has_value()) return call.say().error(kOutOfMemory);
+  call.say().bulk_head(value->shared().size());
+  call.reply.large = value->shared();
+}
+
 void ping(const Call& call) {
   const Words words = call.words();
   if (words.size() > 2) return wrong_count(call, "ping");
-  if (words.size() == 2) return call.say().bulk(words[1]);
+  if (words.size() == 2) return say_again(call, 1);
   call.say().simple("PONG");
 }
 
-void echo(const Call& call) { call.say().bulk(call.words()[1]); }
+void echo(const Call& call) { say_again(call, 1); }
 
 void quit(const Call& call) {
   call.client.leaving = true;

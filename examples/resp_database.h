@@ -81,6 +81,9 @@ class Database {
   // Removes keys whose time has come, `most` of each shard; whether there are more of them.
   bool sweep(Time now, size_t most);
 
+  // A value that is counted but not kept; nothing: there is no memory for it.
+  std::optional<Value> count(std::string bytes) { return make_value({}, std::move(bytes)); }
+
   struct Counts {
     size_t keys = 0;
     size_t expiring = 0;  // of them

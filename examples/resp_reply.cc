@@ -5,6 +5,12 @@
 
 namespace resp {
 
+void ReplyText::clear() {
+  constexpr size_t kKeep = size_t{32} << 10;
+  if (text_.capacity() > kKeep) std::string().swap(text_);
+  text_.clear();
+}
+
 void ReplyText::line(char kind, std::string_view text) {
   text_ += kind;
   text_ += text;

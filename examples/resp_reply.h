@@ -18,8 +18,8 @@ namespace resp {
 
 class ReplyText {
  public:
-  // Forgets what was said; keeps the memory.
-  void clear() { text_.clear(); }
+  // Forgets what was said; keeps the memory, unless it was much.
+  void clear();
   std::string_view view() const { return text_; }
 
   void simple(std::string_view text) { line('+', text); }

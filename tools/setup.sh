@@ -32,7 +32,10 @@ packages=(
   lz4:/usr/bin/lz4
   xz-utils:/usr/bin/xz
   curl:/usr/bin/curl  # this and the next one: clients that tests/apps starts
+  curl:/usr/bin/curl  # this one and those that follow: programs that tests/apps starts
   wrk:/usr/bin/wrk
+  redis-tools:/usr/bin/redis-cli
+  redis-server:/usr/bin/redis-server
 )
 
 say() { printf 'setup: %s\n' "$*" >&2; }
