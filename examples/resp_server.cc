@@ -10,7 +10,7 @@
 // resp_database.h, how it stops in server.h. There is one database, whatever the cores: its keys
 // are spread over locked shards. One core is the default, and needs one.
 
-#include <chrono>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
   if (!options.ok()) return server::exit_status(options.status());
   resp::Limits limits;
   limits.max_bulk = absl::GetFlag(FLAGS_max_bulk);
+  limits.max_request = std::max(limits.max_request, 2 * limits.max_bulk);
   // A request that is copied as it comes waits there for half as much again.
   options->reader.max_buffer_size = 8 * limits.big_argument;
   resp::Timeouts timeouts;

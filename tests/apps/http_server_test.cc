@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -227,6 +229,33 @@ TEST_F(HttpServerTest, FinishesWhatIsInHandBeforeItStops) {
   EXPECT_TRUE(reading.receive(30'000'000) == bytes(30'000'000));
   reading.close();
   EXPECT_EQ(server().wait(), 0);
+}
+
+// Who is served when the stop comes gets the whole answer; who is not yet sees the end of the
+// stream, and nothing else.
+TEST_F(HttpServerTest, AStopUnderLoadCutsNoAnswerShort) {
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back([this, i, &answered] {
+      TcpClient client = dial();
+      for (bool more = true; more && client.send(get(i == 0 ? "/big.bin" : "/hello.txt"));) {
+        const Answer answer = receive_answer(client);
+        if (answer.code == 0) {
+          EXPECT_EQ(answer.head, "");
+          break;
+        }
+        EXPECT_EQ(answer.code, 200);
+        EXPECT_TRUE(answer.body == (i == 0 ? big() : "hello\n"));
+        ++answered;
+        more = answer.field("Connection") != "close";
+      }
+      EXPECT_TRUE(client.sees_end());
+    });
+  }
+  EXPECT_TRUE(eventually([&] { return answered > 500; }));
+  EXPECT_EQ(server().stop(SIGTERM), 0);
+  for (std::thread& client : clients) client.join();
 }
 
 TEST_F(HttpServerTest, CurlGetsWhatItAsksFor) {

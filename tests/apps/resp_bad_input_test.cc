@@ -139,6 +139,11 @@ TEST_F(RespBadInputTest, WhoAnnouncesMuchGetsNothing) {
   }
   expect_served();
   EXPECT_LT(server().resident_bytes(), resident + kSlack);
+  // Nor is it taken from others.
+  TcpClient client = dial();
+  const std::string word(200'000, 'y');
+  ASSERT_TRUE(client.send(request({"ECHO", word})));
+  EXPECT_TRUE(receive_reply(client) == "$200000\r\n" + word + "\r\n");
 }
 
 TEST_F(PoorRespTest, RequestsTogetherTakeNoMoreThanTheyMay) {

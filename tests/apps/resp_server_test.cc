@@ -6,8 +6,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <random>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -92,7 +94,7 @@ TEST_P(RespServerTest, ExpiresKeysThatSomebodyAsksForAndOthers) {
 }
 
 TEST_P(RespServerTest, KeepsLargeValues) {
-  std::string large(size_t{30} << 20, '\0');
+  std::string large(size_t{10} << 20, '\0');
   std::mt19937 random(17);
   for (char& c : large) c = static_cast<char>(random());
   TcpClient client = dial();
@@ -160,6 +162,37 @@ TEST_P(RespServerTest, FinishesWhatIsInHandBeforeItStops) {
   asking.close();
   resting.close();
   EXPECT_EQ(server().wait(), 0);
+}
+
+// Of the requests that were sent together, those that are answered are the first ones, and each
+// answer is whole.
+TEST_P(RespServerTest, AStopUnderLoadCutsNoAnswerShort) {
+  constexpr int kDeep = 32;
+  const std::string value(3000, 'x');
+  ASSERT_EQ(ask({"SET", "a", value}), "+OK\r\n");
+  std::string requests;
+  for (int i = 0; i < kDeep; ++i) requests += "GET a\r\n";
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back([&] {
+      TcpClient client = dial();
+      for (bool more = true; more && client.send(requests);) {
+        for (int k = 0; k < kDeep && more; ++k) {
+          const std::string reply = receive_reply(client);
+          more = !reply.empty();
+          if (more) {
+            EXPECT_EQ(reply, bulk(value));
+            ++answered;
+          }
+        }
+      }
+      EXPECT_TRUE(client.sees_end());
+    });
+  }
+  EXPECT_TRUE(eventually([&] { return answered > 5000; }));
+  EXPECT_EQ(server().stop(SIGTERM), 0);
+  for (std::thread& client : clients) client.join();
 }
 
 // --- the real clients ----------------------------------------------------------------------------
