@@ -240,10 +240,10 @@ TEST_P(RespServerTest, RedisCliPipesManyRequests) {
 TEST_P(RespServerTest, RedisBenchmarkFindsNothingWrong) {
   if (!installed("redis-benchmark")) GTEST_SKIP() << "redis-benchmark is not installed";
   for (const Words& how : std::vector<Words>{
-           {"-P", "1", "-n", "5000"},
-           {"-P", "32", "-n", "50000"},
-           {"-P", "4", "-n", "5000", "-d", "100000", "-r", "10"},
-           {"--threads", "2", "-3", "-P", "2", "-n", "5000"},
+           {"-P", "1", "-n", "2000"},
+           {"-P", "32", "-n", "20000"},
+           {"-P", "4", "-n", "2000", "-d", "100000", "-r", "10"},
+           {"--threads", "2", "-3", "-P", "2", "-n", "2000"},
        }) {
     Program program{{"redis-benchmark", "-p", std::to_string(server().port()), "-c", "50", "--csv",
                      "-t", "ping,set,get,incr"}};
