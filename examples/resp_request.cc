@@ -228,7 +228,7 @@ RequestParser::Outcome RequestParser::parse_arguments(std::string_view view, boo
     }
     if (state_ == State::kBody) {
       const size_t there = view.size() - at_;
-      if (there < body_size_ + kCrLf.size()) {
+      if (there < body_size_) {
         if (final) return Outcome::kTruncated;
         if (body_size_ < limits_.big_argument)
           return more(view, final, body_size_ + kCrLf.size() - there);

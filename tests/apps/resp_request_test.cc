@@ -167,6 +167,7 @@ const std::vector<Case>& corpus() {
       {"*1\r\n$999999999999999999999\r\n", {}, Outcome::kRefused, "invalid bulk length"},
       {"*1\r\n$4 \r\nPING\r\n", {}, Outcome::kRefused, "invalid bulk length"},
       {"*1\r\n$4\r\nPINGxx", {}, Outcome::kRefused, "expected CRLF"},
+      {"*1\r\n$4\r\nPINGx", {}, Outcome::kRefused, "expected CRLF"},
       {"*1\r\n$4\r\nPING\rx", {}, Outcome::kRefused, "expected CRLF"},
       {"SET \"open\r\n", {}, Outcome::kRefused, "unbalanced quotes in request"},
       {"SET 'open\\'\r\n", {}, Outcome::kRefused, "unbalanced quotes in request"},
