@@ -133,8 +133,9 @@ TEST_F(RespBadInputTest, WhoAnnouncesMuchGetsNothing) {
   std::vector<TcpClient> clients;
   for (int i = 0; i < 200; ++i) {
     clients.push_back(dial());
-    const std::string what =
-        i % 2 == 0 ? "*2\r\n$4\r\nECHO\r\n$536870912\r\nx" : "*1048576\r\n$1\r\n";
+    const std::string what = i % 2 == 0
+                                 ? "*2\r\n$4\r\nECHO\r\n$536870912\r\n" + std::string(100, 'x')
+                                 : "*1048576\r\n$1\r\n";
     ASSERT_TRUE(clients.back().send(what));
   }
   expect_served();
