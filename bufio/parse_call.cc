@@ -125,8 +125,8 @@ absl::StatusOr<bool> ParseRequest::outcome() {
       return state().too_long("a message", max_message_);
     case End::kCutOff:
       return absl::DataLossError(
-          absl::StrCat(state().where(), ": the stream ends within a message, ",
-                       state().window().available(), " bytes behind this place"));
+          absl::StrCat(state().where(), ": the stream ends within a message, of which ",
+                       state().window().available(), " bytes are there"));
     case End::kNone:
       break;
   }

@@ -28,11 +28,14 @@ class OpenOperation final : public ResultOperation {
 
 class OpenBeneathOperation final : public ResultOperation {
  public:
-  OpenBeneathOperation(Ref<RingCore> ring, Ref<Descriptor> root, std::string path, int flags)
+  OpenBeneathOperation(Ref<RingCore> ring, Ref<Descriptor> root, std::string path, int flags,
+                       mode_t mode)
       : ResultOperation(std::move(ring), Result::kDescriptor),
         root_(std::move(root)),
         path_(std::move(path)) {
     how_.flags = static_cast<unsigned>(flags);
+    // openat2(2) refuses a mode that is of no use.
+    if ((flags & O_CREAT) != 0) how_.mode = mode;
     how_.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
   }
 
@@ -54,9 +57,9 @@ OpenAwaiter::OpenAwaiter(Ring& ring, std::string path, int flags, mode_t mode)
           new OpenOperation(Ref<RingCore>(&ring.core()), path, flags | O_CLOEXEC, mode))),
       path_(std::move(path)) {}
 
-OpenAwaiter::OpenAwaiter(Ring& ring, Ref<Descriptor> root, std::string path, int flags)
+OpenAwaiter::OpenAwaiter(Ring& ring, Ref<Descriptor> root, std::string path, int flags, mode_t mode)
     : ResultAwaiter(Ref<ResultOperation>(new OpenBeneathOperation(
-          Ref<RingCore>(&ring.core()), std::move(root), path, flags | O_CLOEXEC))),
+          Ref<RingCore>(&ring.core()), std::move(root), path, flags | O_CLOEXEC, mode))),
       path_(std::move(path)) {}
 
 absl::StatusOr<Ref<Descriptor>> OpenAwaiter::await_resume() {
@@ -69,8 +72,9 @@ OpenAwaiter open_file(Ring& ring, std::string_view path, int flags, mode_t mode)
   return OpenAwaiter(ring, std::string(path), flags, mode);
 }
 
-OpenAwaiter open_beneath(Ring& ring, Ref<Descriptor> root, std::string_view path, int flags) {
-  return OpenAwaiter(ring, std::move(root), std::string(path), flags);
+OpenAwaiter open_beneath(Ring& ring, Ref<Descriptor> root, std::string_view path, int flags,
+                         mode_t mode) {
+  return OpenAwaiter(ring, std::move(root), std::string(path), flags, mode);
 }
 
 }  // namespace uring

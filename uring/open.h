@@ -23,7 +23,7 @@ class [[nodiscard]] OpenAwaiter final : public ResultAwaiter {
  public:
   OpenAwaiter(Ring& ring, std::string path, int flags, mode_t mode);
   // Below `root`.
-  OpenAwaiter(Ring& ring, Ref<Descriptor> root, std::string path, int flags);
+  OpenAwaiter(Ring& ring, Ref<Descriptor> root, std::string path, int flags, mode_t mode);
 
   absl::StatusOr<Ref<Descriptor>> await_resume();
 
@@ -45,8 +45,9 @@ OpenAwaiter open_file(Ring& ring, std::string_view path, int flags = O_RDONLY, m
 // (O_PATH will do), and nothing else, by openat2(2) with RESOLVE_BENEATH. Symbolic links are
 // followed as long as they stay below; an absolute path, a "..", a link or a rename that leads out
 // is an error (EXDEV), as are the links of /proc (ELOOP). EAGAIN: something was renamed on the way.
+// With O_CREAT, a file that is made gets `mode`.
 OpenAwaiter open_beneath(Ring& ring, Ref<Descriptor> root, std::string_view path,
-                         int flags = O_RDONLY);
+                         int flags = O_RDONLY, mode_t mode = 0666);
 
 }  // namespace uring
 
