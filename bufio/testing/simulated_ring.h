@@ -39,7 +39,7 @@ class SimulatedRing {
   explicit SimulatedRing(uint64_t seed);
   SimulatedRing(const SimulatedRing&) = delete;
   SimulatedRing& operator=(const SimulatedRing&) = delete;
-  // Readers may go before or after it.
+  // Readers must go first.
   ~SimulatedRing();
 
   uring::Ring& ring() { return *ring_; }
