@@ -1,7 +1,7 @@
 // tests/docs_test.cc
 //
-// docs/ keeps its word: the examples that docs/ownership.md shows are those that are compiled, and
-// docs/safety.md names the mutants that there are.
+// docs/ keeps its word: the examples that docs/ownership.md and docs/writing-a-parser.md show are
+// those that are compiled, and docs/safety.md names the mutants that there are.
 
 #include <algorithm>
 #include <filesystem>
@@ -49,6 +49,12 @@ TEST(Docs, OwnershipShowsTheExamplesThatAreCompiled) {
   std::sort(shown.begin(), shown.end());
   std::sort(compiled.begin(), compiled.end());
   EXPECT_EQ(shown, compiled);
+}
+
+TEST(Docs, WritingAParserShowsTheStepsThatAreCompiled) {
+  EXPECT_EQ(
+      all_between(file("docs/writing-a-parser.md"), "```cpp\n", "```"),
+      all_between(file("tests/parse/writing_a_parser_test.cc"), "// Step begin\n", "// Step end"));
 }
 
 TEST(Docs, SafetyNamesTheMutantsThatThereAre) {

@@ -238,7 +238,12 @@ ParseResult<TarEntry> TarParser::entry(std::string_view block, char flag, uint64
   entry.uid = either(next_.uid, global_.uid, *uid);
   entry.gid = either(next_.gid, global_.gid, *gid);
   entry.mtime = either(next_.mtime, global_.mtime, *mtime);
-  entry.size = has_content(entry.type) ? either(next_.size, global_.size, size) : 0;
+  entry.size = either(next_.size, global_.size, size);
+  // Readers of tar do not agree on what follows: content, or the next header.
+  if (entry.type == TarType::kDirectory && flag != '5' && entry.size > 0) {
+    return invalid("a directory with content", tar::kSize.at);
+  }
+  if (!has_content(entry.type)) entry.size = 0;
   if (entry.path.empty()) return invalid("an entry without a name", tar::kName.at);
   found_size_ = entry.size;
   return {entry, kBlock};

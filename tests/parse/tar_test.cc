@@ -23,8 +23,11 @@
 #include "bufio/reader.h"
 #include "bufio/source.h"
 #include "bufio/testing/check_parser_linear.h"
+#include "bufio/testing/messages_run.h"
+#include "bufio/testing/parser_run.h"
 #include "bufio/testing/run_at_once.h"
 #include "bufio/testing/scripted_source.h"
+#include "bufio/testing/simulated_ring.h"
 #include "bufio/testing/split.h"
 #include "gtest/gtest.h"
 #include "tests/parse/parsed.h"
@@ -208,6 +211,7 @@ TEST(TarTest, Errors) {
   EXPECT_EQ(parsed(block({.name = "a", .size = "00000000009"})).code(), kInvalid);
   EXPECT_EQ(parsed(block({.name = "a", .size = "000 0000001"})).code(), kInvalid);
   EXPECT_EQ(parsed(block({.name = ""})).code(), kInvalid);
+  EXPECT_EQ(parsed(with({.name = "d/"}, "x") + kEnd).code(), kInvalid);
   EXPECT_EQ(parsed(with({.name = "s", .flag = 'S'}, "x")).code(), absl::StatusCode::kUnimplemented);
   const Parsed second = parsed(with({.name = "a"}, "hello") + std::string(512, 'x'));
   EXPECT_EQ(second.values, Values{"a 0 5"});
@@ -278,6 +282,23 @@ TEST(TarTest, ContentIsTakenFromTheReader) {
     EXPECT_EQ(testing::run_at_once(contents(reader, status)),
               (Values{"hello", "abc", "", std::string(300, 'd'), std::string(512, 'e')}));
     EXPECT_EQ(status, absl::OkStatus());
+  }
+}
+
+TEST(TarTest, EveryCallGivenUp) {
+  const std::string archive = with({.name = "L", .flag = 'L'}, std::string(200, 'n')) +
+                              with({.name = "a"}, std::string(700, 'a')) + block({.name = "b"}) +
+                              kEnd;
+  testing::SimulatedRing simulated(1);
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    size_t given_up = 0;
+    const testing::ParserRun run = testing::run_messages_cancelled(
+        simulated.ring(), TarParser(), Split::random(archive, seed), print, 1, &given_up);
+    ASSERT_EQ(run.messages.size(), 2U) << run.status;
+    EXPECT_EQ(run.messages[0].value, std::string(200, 'n') + " 0 700");
+    EXPECT_EQ(run.messages[1].value, "b 0 0");
+    EXPECT_EQ(run.status, absl::OkStatus());
+    EXPECT_GE(given_up, 2U);
   }
 }
 
