@@ -102,14 +102,14 @@ class Window {
   // Forgets the bytes between the cursor and an offset in [pos(), end_pos()].
   void advance_to(uint64_t pos) { consume(static_cast<size_t>(pos - this->pos())); }
 
-  // --- adaptors (parent_reader.h): one window's bytes are shown by another, in place
-  // --------------
+  // --- one window's bytes shown by another, in place (parent_reader.h) ---------------------------
 
   // Moves all bytes and their memory to `to`, which is empty and goes on with them at its own
   // offset, `passed` bytes behind this cursor. It shows the first `shown` of those behind them, and
   // hides the others. Here pos() stays, and nothing is left to consume.
   void lend(Window& to, size_t shown, size_t passed = 0);
-  // Takes back what lend() gave away: the cursor is `kept` bytes in front of where `from` has it.
+  // Takes back what lend() gave away, but for what was consumed there: the cursor is `kept` bytes
+  // in front of where `from` has it.
   void take_back(Window& from, size_t kept = 0);
   // Shows `shown` of the bytes that are shown and hidden now.
   void show_only(size_t shown);
@@ -144,8 +144,8 @@ class Window {
   uint64_t jumps_ = 0;
   uint64_t copied_bytes_ = 0;
   bool padded_ = true;
-  size_t hidden_ = 0;  // bytes behind the limit that are there, and not shown
-  uint64_t lent_end_ = 0;
+  size_t hidden_ = 0;      // bytes behind the limit that are there, and not shown
+  uint64_t lent_end_ = 0;  // end_pos_, while the bytes are lent
   uint64_t held_from_ = UINT64_MAX;
 };
 

@@ -1,7 +1,7 @@
 // tests/docs_test.cc
 //
-// docs/ keeps its word: the examples that docs/ownership.md and docs/writing-a-parser.md show are
-// those that are compiled, and docs/safety.md names the mutants that there are.
+// docs/ keeps its word: the examples that its pages show are those that are compiled, and
+// docs/safety.md names the mutants that there are.
 
 #include <algorithm>
 #include <filesystem>
@@ -55,6 +55,12 @@ TEST(Docs, WritingAParserShowsTheStepsThatAreCompiled) {
   EXPECT_EQ(
       all_between(file("docs/writing-a-parser.md"), "```cpp\n", "```"),
       all_between(file("tests/parse/writing_a_parser_test.cc"), "// Step begin\n", "// Step end"));
+}
+
+TEST(Docs, AdaptorsShowsTheExamplesThatAreCompiled) {
+  EXPECT_EQ(
+      all_between(file("docs/adaptors.md"), "```cpp\n", "```"),
+      all_between(file("tests/adaptor_examples_test.cc"), "// Example begin\n", "// Example end"));
 }
 
 TEST(Docs, SafetyNamesTheMutantsThatThereAre) {
