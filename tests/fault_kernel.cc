@@ -59,6 +59,7 @@ void FaultKernel::submit_forged(io_uring& ring) {
 int FaultKernel::enter(io_uring& ring, unsigned to_submit, unsigned min_complete, unsigned flags,
                        const __kernel_timespec* timeout) {
   ++counts_.enters;
+  if (min_complete > 0) ++counts_.sleeps;
   if (failures_left_ > 0) {
     --failures_left_;
     return -failing_with_;

@@ -39,8 +39,10 @@ class FaultKernel final : public LinuxKernel {
     uint64_t enters = 0;
     uint64_t registers = 0;
     uint64_t tear_downs = 0;
-    uint64_t taken = 0;           // entries that the kernel took, forged ones aside
-    uint64_t faults = 0;          // completions with EFAULT
+    uint64_t taken = 0;   // entries that the kernel took, forged ones aside
+    uint64_t faults = 0;  // completions with EFAULT
+    uint64_t sleeps = 0;  // enters that were to wait for a completion
+    uint64_t pauses = 0;
     uint64_t overlong_waits = 0;  // unlimited waits that `longest_wait` ended
   };
 
@@ -65,6 +67,8 @@ class FaultKernel final : public LinuxKernel {
   void forge_cancel(uint64_t user_data);
   // Called with each completion, which it may change, before the Ring sees it.
   std::function<void(io_uring_cqe& completion)> alter_completion;
+  // Called whenever a loop that polls found nothing.
+  std::function<void()> on_pause;
   // Turns the clock forward.
   void advance(std::chrono::nanoseconds by) { advanced_ += by; }
   // So much is it turned forward by each look at it.
@@ -88,6 +92,10 @@ class FaultKernel final : public LinuxKernel {
   int register_with(io_uring& ring, unsigned opcode, const void* argument, unsigned count) override;
   void tear_down(io_uring& ring) override;
   TimePoint now() const override { return LinuxKernel::now() + (advanced_ += tick); }
+  void pause() override {
+    ++counts_.pauses;
+    if (on_pause) on_pause();
+  }
   // Only turns the clock.
   void sleep(std::chrono::nanoseconds duration) override { advance(duration); }
 

@@ -47,6 +47,16 @@ class Kernel {
   // The monotonic clock that deadlines are measured with.
   virtual TimePoint now() const = 0;
 
+  // Passes a moment, between two looks of a loop that polls (RingOptions::busy_poll). No system
+  // call.
+  virtual void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+  }
+
   // Lets the thread sleep, when there is nothing that the kernel could be asked to wait for.
   virtual void sleep(std::chrono::nanoseconds duration) { std::this_thread::sleep_for(duration); }
 };

@@ -16,6 +16,7 @@ bool Mailbox::post(Posted& posted) {
     const std::lock_guard lock(mutex_);
     if (closed_) return false;
     posted_.push_back(posted);
+    has_mail_.store(true, std::memory_order_relaxed);
     wake = std::exchange(asleep_, false);
   }
   // Without the lock, since the loop wants it when it wakes. The caller's share keeps the eventfd.
@@ -59,6 +60,7 @@ void Mailbox::run_all() {
   {
     const std::lock_guard lock(mutex_);
     asleep_ = false;
+    has_mail_.store(false, std::memory_order_relaxed);
     running_.splice_back(posted_);
   }
   // One of them may take others back, or destroy the Ring, in which case close() takes the rest.

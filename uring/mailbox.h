@@ -67,6 +67,8 @@ class Mailbox {
   int event_fd() const { return event_fd_; }
   // Whether the eventfd is to be listened to.
   bool has_posters() const { return posters_.load(std::memory_order_relaxed) > 0; }
+  // Whether something was posted that run_all() has not taken. No lock.
+  bool has_mail() const { return has_mail_.load(std::memory_order_relaxed); }
   // Whether a read of the eventfd is in flight; ending: it is, and is being cancelled. A post ends
   // that one, too.
   enum class Listening : uint8_t { kNo, kYes, kEnding };
@@ -83,7 +85,8 @@ class Mailbox {
 
   const int event_fd_;
   const OwnerThread owner_;
-  std::atomic<size_t> posters_ = 0;  // changed under the lock
+  std::atomic<size_t> posters_ = 0;     // changed under the lock
+  std::atomic<bool> has_mail_ = false;  // the same
   std::mutex mutex_;
   PostedList posted_;  // guarded by mutex_, like all that follow
   bool asleep_ = false;

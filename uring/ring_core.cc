@@ -4,11 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "uring/check.h"
 #include "uring/status.h"
 #include "uring/wake_read.h"
@@ -44,12 +42,6 @@ constexpr size_t kSlotsForWaking = 1;
 // A Ring that cannot wait for its mailbox's eventfd looks into it so often.
 constexpr auto kLookInterval = std::chrono::milliseconds(1);
 
-// What could not be drained, for ever. Reachable, so that leak checkers know it for what it is.
-std::vector<Operation*>& leaked_operations() {
-  static auto* const leaked = new std::vector<Operation*>;
-  return *leaked;
-}
-
 __kernel_timespec to_timespec(std::chrono::nanoseconds duration) {
   auto seconds = std::chrono::duration_cast<std::chrono::seconds>(duration);
   return {.tv_sec = seconds.count(), .tv_nsec = (duration - seconds).count()};
@@ -69,6 +61,7 @@ RingCore::RingCore(Kernel& kernel, const io_uring& ring, Capabilities capabiliti
                                          ? options.buffer_memory
                                          : std::pmr::new_delete_resource(),
                                      options.buffer_cache_bytes)),
+      busy_poll_(options.busy_poll),
       drain_timeout_(options.drain_timeout),
       on_leak_(options.on_leak) {
   free_slots_.reserve(slots_.size());
@@ -370,9 +363,10 @@ void RingCore::wait_or_submit() {
   }
   deadline = std::min(deadline, next_cancel());
   unsigned to_submit = publish_entries();
-  bool sleep = ready_.empty() && refused_.empty() && !look && !entries_are_short_ &&
-               io_uring_cq_ready(&ring_) == 0 &&
-               (!mailbox_ || mailbox_->fall_asleep(wake_read_->listening()));
+  bool sleep = !look && nothing_to_do();
+  // What is queued is handed over first, and looked for in the next turn.
+  if (sleep && busy_poll_.count() > 0) sleep = to_submit == 0 && !comes_while_looking(deadline);
+  sleep = sleep && (!mailbox_ || mailbox_->fall_asleep(wake_read_->listening()));
   if (!sleep) {
     if (to_submit > 0 || kernel_has_work()) enter(to_submit, 0, nullptr);
     return;
@@ -389,15 +383,40 @@ void RingCore::wait_or_submit() {
     if (to_submit > 0 || kernel_has_work()) enter(to_submit, 0, nullptr);
     return;
   }
-  __kernel_timespec timeout = to_timespec(deadline - started);
+  const std::chrono::nanoseconds timeout = deadline - started;
   enter(to_submit, 1, &timeout);
 }
 
-void RingCore::enter(unsigned to_submit, unsigned min_complete, const __kernel_timespec* timeout) {
+bool RingCore::nothing_to_do() const {
+  return ready_.empty() && refused_.empty() && !entries_are_short_ &&
+         io_uring_cq_ready(&ring_) == 0;
+}
+
+// Whether, before it is time to sleep, a completion or a post comes, or a timer is due. Completions
+// whose work is left to us (deferred, cooperative) show as work that the kernel has. Until this
+// returns the mailbox knows us to be awake, so that whoever posts makes no system call.
+bool RingCore::comes_while_looking(TimePoint deadline) {
+  ++stats_.busy_polls;
+  TimePoint moment = now();
+  const TimePoint give_up = deadline_after(moment, busy_poll_);
+  bool come = false;
+  for (; !come && moment < give_up; moment = now()) {
+    come = io_uring_cq_ready(&ring_) > 0 || kernel_has_work() ||
+           (mailbox_ && mailbox_->has_mail()) || moment >= deadline;
+    if (!come) kernel_.pause();
+  }
+  if (come) ++stats_.busy_poll_hits;
+  return come;
+}
+
+void RingCore::enter(unsigned to_submit, unsigned min_complete,
+                     const std::chrono::nanoseconds* timeout) {
   unsigned flags = IORING_ENTER_GETEVENTS;
   if (polling_ && to_submit > 0) flags |= IORING_ENTER_SQ_WAKEUP;
   ++stats_.enters;
-  int result = kernel_.enter(ring_, to_submit, min_complete, flags, timeout);
+  __kernel_timespec limit{};
+  if (timeout != nullptr) limit = to_timespec(*timeout);
+  int result = kernel_.enter(ring_, to_submit, min_complete, flags, timeout ? &limit : nullptr);
   if (result < 0) {
     enter_failed(-result);
   } else if (result > 0) {
@@ -412,8 +431,7 @@ void RingCore::enter_failed(int error) {
   ++stats_.submit_errors;
   bool transient = error == EAGAIN || error == EBUSY || error == ENOMEM;
   if (transient && ++fruitless_enters_ < kMaxFruitlessEnters) {
-    if (fruitless_enters_ > kPatientEnters)
-      kernel_.sleep(std::chrono::milliseconds(1));
+    if (fruitless_enters_ > kPatientEnters) kernel_.sleep(std::chrono::milliseconds(1));
     return;
   }
   if (error == EBADR) {
@@ -499,84 +517,6 @@ RingStats RingCore::stats() const {
   stats.max_orphans = graveyard_.max_size();
   stats.buried = graveyard_.buried();
   return stats;
-}
-
-// --- the end -------------------------------------------------------------------------------------
-
-bool RingCore::close() {
-  if (closed_) return true;
-  if (!owner_.is_current() && (stats_.in_flight > 0 || backlog_size_ + held_size_ > 0 ||
-                               !spawned_.empty() || owner_.forked())) {
-    if (owner_.forked()) return false;
-    if (mailbox_) mailbox_->close();
-    report_leak("on another thread than its own");
-    return false;
-  }
-  if (mailbox_) mailbox_->close();
-  spawned_.destroy_all();
-  ready_.clear();
-  hooks_.clear();
-  bool alive = status_.ok();
-  closing_ = true;
-  if (alive) status_ = absl::FailedPreconditionError("the Ring was destroyed");
-  refuse_queued();
-  deliver_refused();
-  if (alive) drain();
-  if (stats_.in_flight > 0) report_leak("before the kernel was done");
-  buffers_->detach();
-  // The number that it was registered under is its own thread's; here it may mean another ring.
-  if (!owner_.is_current()) ring_.enter_ring_fd = ring_.ring_fd;
-  kernel_.tear_down(ring_);
-  deliver_refused();
-  closed_ = true;
-  return true;
-}
-
-void RingCore::drain() {
-  for (Slot& slot : slots_) {
-    if (slot.operation != nullptr) cancel(*slot.operation);
-  }
-  TimePoint give_up = now() + drain_timeout_;
-  while (stats_.in_flight + cancels_due_ > 0 && take_completions(give_up)) {
-  }
-}
-
-// Hands over what is queued and waits for at least one completion; false if that is no use, or time
-// is up.
-bool RingCore::take_completions(TimePoint give_up) {
-  if (failed_) return false;
-  flush_queues();
-  TimePoint started = now();
-  if (started >= give_up) return false;
-  std::chrono::nanoseconds wait = std::min(give_up, next_cancel()) - started;
-  __kernel_timespec timeout = to_timespec(std::max(wait, std::chrono::nanoseconds(0)));
-  unsigned to_submit = publish_entries();
-  enter(to_submit, entries_are_short_ ? 0 : 1, &timeout);
-  reap();
-  return true;
-}
-
-// Only a terminal completion says that the kernel has let go, and none came: so the memory is never
-// freed.
-void RingCore::report_leak(std::string_view how) {
-  constexpr size_t kListed = 16;
-  std::string report =
-      absl::StrCat("uring: a Ring was destroyed ", as_absl(how), ", with ", stats_.in_flight,
-                   " requests in flight; what they point at is leaked:\n");
-  size_t listed = 0;
-  for (Slot& slot : slots_) {
-    if (slot.operation == nullptr) continue;
-    leaked_operations().push_back(slot.operation);
-    if (++listed > kListed) continue;
-    absl::StrAppend(&report, "  ", slot.operation->describe(), ", ", slot.operation->pinned_bytes(),
-                    " bytes\n");
-  }
-  if (listed > kListed) absl::StrAppend(&report, "  … and ", listed - kListed, " more\n");
-  if (on_leak_) {
-    on_leak_(report);
-  } else {
-    std::fputs(report.c_str(), stderr);
-  }
 }
 
 }  // namespace uring

@@ -17,6 +17,7 @@
 
 #include <liburing.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -152,7 +153,9 @@ class RingCore final : public RefCounted<RingCore> {
   bool kernel_has_work() const;
   void listen_to_mailbox();
   void wait_or_submit();
-  void enter(unsigned to_submit, unsigned min_complete, const __kernel_timespec* timeout);
+  bool nothing_to_do() const;
+  bool comes_while_looking(TimePoint deadline);
+  void enter(unsigned to_submit, unsigned min_complete, const std::chrono::nanoseconds* timeout);
   void enter_failed(int error);
   void fail(absl::Status status);
   void reap();
@@ -202,6 +205,7 @@ class RingCore final : public RefCounted<RingCore> {
   Ref<WakeRead> wake_read_;           // null as long
   Ref<BufferCache> buffers_;
   RingStats stats_;
+  std::chrono::nanoseconds busy_poll_;
   std::chrono::nanoseconds drain_timeout_;
   std::function<void(std::string_view)> on_leak_;
 };

@@ -14,6 +14,8 @@ namespace uring {
 struct RingStats {
   uint64_t turns = 0;              // turns of the run loop
   uint64_t enters = 0;             // io_uring_enter system calls
+  uint64_t busy_polls = 0;         // times that the loop looked for a while before it would sleep
+  uint64_t busy_poll_hits = 0;     // and then had no need to
   uint64_t submitted = 0;          // requests that took a submission entry
   uint64_t terminal = 0;           // requests whose terminal completion arrived
   uint64_t completions = 0;        // completion entries of requests, terminal or not
@@ -26,8 +28,8 @@ struct RingStats {
   size_t waiting_for_entry = 0;  // requests that wait for a submission entry or for room in flight
   size_t held_back = 0;          // requests that wait until orphans pin less than they may
   uint64_t held_back_so_far = 0;
-  size_t orphans = 0;            // requests in flight whose owner is gone
-  size_t orphaned_bytes = 0;     // memory that they pin
+  size_t orphans = 0;         // requests in flight whose owner is gone
+  size_t orphaned_bytes = 0;  // memory that they pin
   size_t max_orphans = 0;
   uint64_t buried = 0;  // orphans so far
 };

@@ -76,6 +76,7 @@ class Program {
     options.completion_entries = 32;
     options.buffer_memory = &memory_;
     options.buffer_cache_bytes = 0;
+    options.busy_poll = microseconds(choices_.one_in(3) ? choices_.below(20) : 0);
     constexpr size_t kBounds[] = {SIZE_MAX, 0, 100, 1000};
     options.max_orphaned_bytes = kBounds[choices_.below(4)];
     absl::StatusOr<Ring> ring = Ring::create(std::move(options));

@@ -116,6 +116,11 @@ class SimKernel final : public Kernel {
             const __kernel_timespec* timeout) override;
   int register_with(io_uring& ring, unsigned opcode, const void* argument, unsigned count) override;
   void tear_down(io_uring& ring) override;
+  // A microsecond, and a step of what is in flight.
+  void pause() override {
+    now_ += std::chrono::microseconds(1);
+    step();
+  }
   // Takes no time but the clock's.
   void sleep(std::chrono::nanoseconds duration) override { now_ += duration; }
 
