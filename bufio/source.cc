@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <coroutine>
+#include <cstdint>
 #include <utility>
 
 #include "uring/status.h"
+#include "uring/time.h"
+#include "uring/timer_queue.h"
 
 namespace bufio {
 namespace {
 
-class CustomSource final : public ReaderState, private uring::TaskObserver {
+class CustomSource final : public ReaderState, private uring::TaskObserver, private uring::Timer {
  public:
   CustomSource(uring::Ref<uring::RingCore> ring, std::unique_ptr<Source> source,
                const ReaderOptions& options)
@@ -30,10 +33,14 @@ class CustomSource final : public ReaderState, private uring::TaskObserver {
 
  private:
   static constexpr size_t kReadSize = size_t{64} << 10;
+  // A source that is always ready must not keep all others waiting: after so many reads in a turn
+  // of the loop whoever reads waits for the next one.
+  static constexpr int kReadsInATurn = 16;
 
   Supply supply() override {
     if (!ending_) ended_task_.reset();
     if (!reading_) {
+      if (!may_read_in_this_turn()) return Supply::kLater;
       size_t wanted = std::min(read_size_, buffer_limit() - window().available());
       target_ = window().prepare(buffers(), BufferKind::kHeap, uring::Pages::kOrdinary, wanted,
                                  std::min(last_read_, wanted));
@@ -50,6 +57,18 @@ class CustomSource final : public ReaderState, private uring::TaskObserver {
     take();
     return Supply::kMore;
   }
+
+  bool may_read_in_this_turn() {
+    if (ring() == nullptr || !ring()->status().ok()) return true;
+    if (turn_ != ring()->turn_count()) {
+      turn_ = ring()->turn_count();
+      reads_in_turn_ = 0;
+    }
+    if (++reads_in_turn_ <= kReadsInATurn) return true;
+    ring()->timers().schedule(*this, uring::TimePoint::min());
+    return false;
+  }
+  void expired() override { progress(); }
 
   void take() {
     reading_ = false;
@@ -79,6 +98,8 @@ class CustomSource final : public ReaderState, private uring::TaskObserver {
   std::unique_ptr<Source> source_;
   size_t read_size_;
   size_t last_read_ = 0;
+  uint64_t turn_ = 0;  // of the last read
+  int reads_in_turn_ = 0;
   bool reading_ = false;  // a read has begun, and its bytes are not in the window yet
   bool ending_ = false;   // within task_ended()
   Window::Target target_;

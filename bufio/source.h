@@ -41,6 +41,7 @@ class Source {
 
 // A Reader over `source`, whose tasks may await whatever `ring` serves.
 //   cost   one frame per read, recycled
+//   fair   after 16 reads that ended at once the call that reads waits for the loop's next turn
 Reader read_source(uring::Ring& ring, std::unique_ptr<Source> source, ReaderOptions options = {});
 
 // The same without a Ring, for a source whose reads complete at once; one that waits is a checked

@@ -25,6 +25,7 @@
 #include "uring/options.h"
 #include "uring/ring_core.h"
 #include "uring/ring_stats.h"
+#include "uring/time.h"
 
 namespace uring {
 
@@ -40,6 +41,9 @@ class Ring {
 
   // Runs the loop until no spawned task is left. Checked failure within a coroutine of this Ring.
   void run();
+
+  // By the clock that deadlines are measured with.
+  TimePoint now() const { return core_->now(); }
 
   const Capabilities& capabilities() const { return core_->capabilities(); }
   RingStats stats() const { return core_->stats(); }

@@ -1,5 +1,6 @@
 #include "uring/scope.h"
 
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -49,7 +50,9 @@ class Scope::Child {
 };
 
 Scope::Scope(Ring& ring, ScopeOptions options)
-    : core_(&ring.core()), cancel_on_error_(options.cancel_on_error) {
+    : core_(&ring.core()),
+      cancel_on_error_(options.cancel_on_error),
+      max_running_(options.max_running == 0 ? SIZE_MAX : options.max_running) {
   core_->check_thread("Scope");
   cancelled_ = options.stop.stop_requested();
   if (cancelled_) {
@@ -58,6 +61,7 @@ Scope::Scope(Ring& ring, ScopeOptions options)
   }
   error_ = arm(*core_, std::move(options.stop));
   cancelled_ = !error_.ok();
+  if (options.deadline != TimePoint::max()) core_->timers().schedule(deadline_, options.deadline);
 }
 
 Scope::~Scope() {
@@ -86,9 +90,12 @@ void Scope::start(Task<T> child) {
     return;
   }
   if (joiner_ != nullptr) joiner_->unlink();
+  const bool begins = has_room();
   DetachedPromise& promise = Child::run(*this, std::move(child)).promise();
   children_.add(promise);
-  core_->make_ready(promise.waiter());
+  if (begins) return core_->make_ready(promise.waiter());
+  line_.push_back(promise.waiter());
+  ++waiting_;
 }
 
 void Scope::child_failed(absl::Status status, std::exception_ptr exception) {
@@ -99,9 +106,26 @@ void Scope::child_failed(absl::Status status, std::exception_ptr exception) {
   if (cancel_on_error_) cancel();
 }
 
+// One that waits in line takes the place of one that ended. On a cancelled scope nobody does.
 void Scope::child_gone() {
   --running_;
+  if (Waiter* next = cancelled_ ? nullptr : line_.pop_front()) {
+    --waiting_;
+    core_->make_ready(*next);
+  } else {
+    wake_spawners();
+  }
   wake_if_quiet();
+}
+
+void Scope::wake_spawners() {
+  while (Waiter* spawner = spawners_.pop_front()) core_->make_ready(*spawner);
+}
+
+Scope::Room Scope::room() { return Room(*this); }
+
+absl::Status Scope::Room::await_resume() const {
+  return scope_.cancelled_ ? scope_.why_cancelled() : absl::OkStatus();
 }
 
 void Scope::borrowed(Borrow& borrow) {
@@ -121,17 +145,33 @@ void Scope::wake_if_quiet() {
 absl::Status Scope::outcome() {
   if (exception_ != nullptr) std::rethrow_exception(exception_);
   if (!error_.ok()) return error_;
-  if (cut_short_) return absl::CancelledError("the scope was cancelled");
-  return absl::OkStatus();
+  return cut_short_ ? why_cancelled() : absl::OkStatus();
 }
 
 // --- ending early --------------------------------------------------------------------------------
+
+absl::Status Scope::why_cancelled() const {
+  if (too_late_) return absl::DeadlineExceededError("the scope's deadline has passed");
+  return absl::CancelledError("the scope was cancelled");
+}
+
+// Children that end by themselves now, for a stop token's sake, say nothing that counts any more.
+void Scope::deadline_passed() {
+  if (cancelled_) return;
+  too_late_ = true;
+  if (!quiet() && error_.ok() && exception_ == nullptr) error_ = why_cancelled();
+  cancel();
+}
 
 void Scope::cancel() {
   if (cancelled_) return;
   core_->check_thread("Scope::cancel");
   cancelled_ = true;
+  core_->timers().cancel(deadline_);
   request_stop();
+  line_.clear();
+  waiting_ = 0;
+  wake_spawners();
   borrows_.for_each([](Borrow& borrow) { borrow.transfer_->cancel(); });
   end_children_if_due();
 }

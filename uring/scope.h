@@ -10,10 +10,11 @@
 //   absl::Status status = co_await scope.join();
 //
 //   outcomes  join: OK once all children have ended and nothing is borrowed any more; else the
-//             first error of a child (an exception is rethrown); Cancelled if children were cut
-//             short and none had failed
+//             first error of a child (an exception is rethrown); DeadlineExceeded if the scope's
+//             deadline came first; Cancelled if children were cut short and none had failed
 //   cost      per child a frame besides its own; per read or write nothing but a recycled request
-//   cancel    cancel(), a stop token, or a child's error: reads and writes in flight are cancelled,
+//   cancel    cancel(), a stop token, the deadline, or a child's error: reads and writes in flight
+//   are cancelled,
 //             and when they are over the children are destroyed, all that by the loop, in coming
 //             turns, while others run on. It blocks nobody.
 //   destroyed without join: the children are destroyed at once, and reads and writes in flight are
@@ -45,6 +46,7 @@
 #include "uring/spawn_list.h"
 #include "uring/stop_link.h"
 #include "uring/task.h"
+#include "uring/time.h"
 #include "uring/timer_queue.h"
 #include "uring/waiter.h"
 
@@ -56,27 +58,50 @@ struct ScopeOptions {
   std::stop_token stop;
   // Whether a child's error or exception cancels the others.
   bool cancel_on_error = true;
+  // Cancels the scope when it comes (Ring::now). A scope within a child needs no copy of it: it
+  // goes with the child, so the nearest deadline strikes.
+  TimePoint deadline = TimePoint::max();
+  // So many children run at once; those above wait in line, and begin in order as others end. 0: no
+  // limit. See room().
+  size_t max_running = 0;
 };
 
 class Scope final : private Timer, private StopLink {
  public:
   class Joining;
+  class Room;
 
   explicit Scope(Ring& ring, ScopeOptions options = {});
   ~Scope() override;
 
   // --- children ----------------------------------------------------------------------------------
 
-  // Starts in the Ring's next turn, not before spawn returns. On a scope that was cancelled (or
-  // whose Ring was destroyed) the child is destroyed at once, without having run.
+  // Starts in the Ring's next turn, not before spawn returns, or when it comes to it (max_running).
+  // On a scope that was cancelled (or whose Ring was destroyed) the child is destroyed at once,
+  // without having run.
   void spawn(Task<absl::Status> child);
   void spawn(Task<void> child);
 
   // Awaited: see above. One at a time; may be destroyed and awaited again.
   Joining join();
 
-  // Children that have not ended.
+  // Awaited: OK once a child that is spawned now would not wait in line; at once without a limit.
+  // Cancelled or DeadlineExceeded, as of join(), on a scope that was cancelled. So a loop that asks
+  // before it accepts or reads the next thing keeps nobody waiting in line:
+  //
+  //   for (;;) {
+  //     absl::Status room = co_await scope.room();
+  //     if (!room.ok()) break;
+  //     …
+  //
+  // It keeps no place: of several that ask, all are told, and the later ones' children wait in
+  // line. May be destroyed while it waits.
+  Room room();
+
+  // Children that have not ended, those that wait in line among them.
   size_t running() const { return running_; }
+  // Children that wait in line.
+  size_t waiting() const { return waiting_; }
 
   // --- ending early ------------------------------------------------------------------------------
 
@@ -107,6 +132,15 @@ class Scope final : private Timer, private StopLink {
   friend class Borrow;
   friend class Child;
   class Child;
+  class Deadline final : public Timer {
+   public:
+    explicit Deadline(Scope& scope) : scope_(scope) {}
+
+   private:
+    void expired() override { scope_.deadline_passed(); }
+
+    Scope& scope_;
+  };
 
   template <class T>
   void start(Task<T> child);
@@ -116,21 +150,31 @@ class Scope final : private Timer, private StopLink {
   void borrow_ended();
   bool quiet() const { return running_ == 0 && borrows_.empty(); }
   void wake_if_quiet();
+  void wake_spawners();
   void end_children_if_due();
+  bool has_room() const { return running_ - waiting_ < max_running_; }
+  void deadline_passed();
+  absl::Status why_cancelled() const;
   absl::Status outcome();
   void expired() override;
   void stopped() override { cancel(); }
 
   Ref<RingCore> core_;
   const bool cancel_on_error_;
+  const size_t max_running_;
   bool cancelled_ = false;
+  bool too_late_ = false;   // by the deadline
   bool cut_short_ = false;  // a child was destroyed, or not begun
   size_t running_ = 0;
+  size_t waiting_ = 0;  // of those, in line_
   absl::Status error_;  // the first
   std::exception_ptr exception_;
   std::stop_source stop_{std::nostopstate};
   List<Borrow, BorrowTag> borrows_;  // in flight
   Waiter* joiner_ = nullptr;
+  Deadline deadline_{*this};
+  ReadyQueue line_;      // children that have not begun
+  ReadyQueue spawners_;  // who waits for room
   SpawnList children_;
 };
 
@@ -143,6 +187,23 @@ class [[nodiscard]] Scope::Joining {
   bool await_ready() const { return scope_.quiet(); }
   void await_suspend(std::coroutine_handle<> parent);
   absl::Status await_resume();
+
+ private:
+  Scope& scope_;
+  Waiter waiter_;
+};
+
+class [[nodiscard]] Scope::Room {
+ public:
+  explicit Room(Scope& scope) : scope_(scope) {}
+  Room(Room&& other) noexcept : Room(other.scope_) {}
+
+  bool await_ready() const { return scope_.has_room() || scope_.cancelled_; }
+  void await_suspend(std::coroutine_handle<> spawner) {
+    waiter_.set_handle(spawner);
+    scope_.spawners_.push_back(waiter_);
+  }
+  absl::Status await_resume() const;
 
  private:
   Scope& scope_;

@@ -23,8 +23,6 @@ absl::Status make_status(Clock::duration limit) {
       absl::StrCat("timed out after ", absl::FormatDuration(absl::FromChrono(limit))));
 }
 
-}  // namespace
-
 absl::Status timed_out_after(Clock::duration limit) {
   if (LastTimeout::gone) return make_status(limit);
   static thread_local LastTimeout last;
@@ -33,6 +31,13 @@ absl::Status timed_out_after(Clock::duration limit) {
     last.status = make_status(limit);
   }
   return last.status;
+}
+
+}  // namespace
+
+absl::Status TimeLimit::exceeded() const {
+  if (deadline_.has_value()) return absl::DeadlineExceededError("the deadline has passed");
+  return timed_out_after(length_);
 }
 
 }  // namespace uring::internal

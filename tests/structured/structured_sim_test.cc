@@ -177,6 +177,8 @@ class Program {
     ScopeOptions options;
     if (choices_.below(2) == 1) options.stop = family.source.get_token();
     options.cancel_on_error = choices_.below(2) == 1;
+    options.max_running = choices_.below(4);
+    if (choices_.one_in(4)) options.deadline = ring_->now() + microseconds(choices_.below(3000));
     family.scope.emplace(*ring_, std::move(options));
   }
 
