@@ -63,6 +63,11 @@ TEST(Docs, AdaptorsShowsTheExamplesThatAreCompiled) {
       all_between(file("tests/adaptor_examples_test.cc"), "// Example begin\n", "// Example end"));
 }
 
+TEST(Docs, ConcurrencyShowsTheExampleThatIsCompiled) {
+  EXPECT_EQ(all_between(file("docs/concurrency.md"), "```cpp\n", "```"),
+            all_between(file("examples/concurrency.cc"), "// Example begin\n", "// Example end"));
+}
+
 TEST(Docs, SafetyNamesTheMutantsThatThereAre) {
   std::set<std::string> named;
   const std::string page = file("docs/safety.md");

@@ -106,20 +106,17 @@ void Scope::child_failed(absl::Status status, std::exception_ptr exception) {
   if (cancel_on_error_) cancel();
 }
 
-// One that waits in line takes the place of one that ended. On a cancelled scope nobody does.
+// One that waits in line takes the place of one that ended. Where nobody does (on a cancelled
+// scope, for one), all who wait for room are told.
 void Scope::child_gone() {
   --running_;
   if (Waiter* next = cancelled_ ? nullptr : line_.pop_front()) {
     --waiting_;
     core_->make_ready(*next);
   } else {
-    wake_spawners();
+    while (Waiter* spawner = spawners_.pop_front()) core_->make_ready(*spawner);
   }
   wake_if_quiet();
-}
-
-void Scope::wake_spawners() {
-  while (Waiter* spawner = spawners_.pop_front()) core_->make_ready(*spawner);
 }
 
 Scope::Room Scope::room() { return Room(*this); }
@@ -171,7 +168,6 @@ void Scope::cancel() {
   request_stop();
   line_.clear();
   waiting_ = 0;
-  wake_spawners();
   borrows_.for_each([](Borrow& borrow) { borrow.transfer_->cancel(); });
   end_children_if_due();
 }

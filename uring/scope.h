@@ -150,7 +150,6 @@ class Scope final : private Timer, private StopLink {
   void borrow_ended();
   bool quiet() const { return running_ == 0 && borrows_.empty(); }
   void wake_if_quiet();
-  void wake_spawners();
   void end_children_if_due();
   bool has_room() const { return running_ - waiting_ < max_running_; }
   void deadline_passed();

@@ -15,7 +15,6 @@
 #include "absl/status/statusor.h"
 #include "bufio/copy.h"
 #include "bufio/descriptor.h"
-#include "bufio/lines.h"
 #include "bufio/memory_writer.h"
 #include "bufio/reader.h"
 #include "bufio/source.h"

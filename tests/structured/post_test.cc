@@ -164,6 +164,65 @@ TEST_F(PostTest, ARingThatTheKernelRefusesToServeStillRunsWhatIsPosted) {
   EXPECT_FALSE(ring().core().status().ok());
 }
 
+// Two Rings that hand a ball to and fro. Touched by whoever has the ball.
+class Rally {
+ public:
+  explicit Rally(Ring& here)
+      : here_(here), at_here_(here), to_here_(Poster::create(here).value()) {}
+
+  void play() {
+    std::thread there([this] {
+      RingOptions options = testing::modest_options();
+      options.busy_poll = here_busy_poll_;
+      Ring ring = Ring::create(std::move(options)).value();
+      Parked parked(ring);
+      at_there_ = &parked;
+      to_there_ = Poster::create(ring).value();
+      EXPECT_TRUE(to_here_.post([this] { hit_here(); }));
+      block_on(ring, park(parked));
+    });
+    block_on(here_, park(at_here_));
+    there.join();
+  }
+  void poll_for(std::chrono::nanoseconds busy_poll) { here_busy_poll_ = busy_poll; }
+  int hits() const { return hits_; }
+  static constexpr int kHits = 2000;
+
+ private:
+  void hit_here() {
+    EXPECT_TRUE(to_there_.post([this] { hit_there(); }));
+    if (++hits_ == kHits) at_here_.let_go();
+  }
+  void hit_there() {
+    if (hits_ == kHits) return at_there_->let_go();
+    EXPECT_TRUE(to_here_.post([this] { hit_here(); }));
+  }
+
+  Ring& here_;
+  Parked at_here_;
+  Parked* at_there_ = nullptr;
+  Poster to_here_;
+  Poster to_there_;
+  int hits_ = 0;
+  std::chrono::nanoseconds here_busy_poll_{0};
+};
+
+TEST_F(PostTest, RingsPostToEachOther) {
+  Rally rally(ring());
+  rally.play();
+  EXPECT_EQ(rally.hits(), Rally::kHits);
+}
+
+TEST_F(PostTest, RingsThatPollDoToo) {
+  RingOptions options = testing::modest_options();
+  options.busy_poll = std::chrono::microseconds(20);
+  make_ring(std::move(options));
+  Rally rally(ring());
+  rally.poll_for(std::chrono::microseconds(20));
+  rally.play();
+  EXPECT_EQ(rally.hits(), Rally::kHits);
+}
+
 // --- what it costs -------------------------------------------------------------------------------
 
 TEST_F(PostTest, ARingWithoutPostersPaysNothing) {
