@@ -173,7 +173,7 @@ class Rally {
   void play() {
     std::thread there([this] {
       RingOptions options = testing::modest_options();
-      options.busy_poll = here_busy_poll_;
+      options.busy_poll = busy_poll_;
       Ring ring = Ring::create(std::move(options)).value();
       Parked parked(ring);
       at_there_ = &parked;
@@ -184,14 +184,15 @@ class Rally {
     block_on(here_, park(at_here_));
     there.join();
   }
-  void poll_for(std::chrono::nanoseconds busy_poll) { here_busy_poll_ = busy_poll; }
+  void poll_for(std::chrono::nanoseconds busy_poll) { busy_poll_ = busy_poll; }
   int hits() const { return hits_; }
   static constexpr int kHits = 2000;
 
  private:
   void hit_here() {
+    const bool last = ++hits_ == kHits;
     EXPECT_TRUE(to_there_.post([this] { hit_there(); }));
-    if (++hits_ == kHits) at_here_.let_go();
+    if (last) at_here_.let_go();
   }
   void hit_there() {
     if (hits_ == kHits) return at_there_->let_go();
@@ -204,7 +205,7 @@ class Rally {
   Poster to_here_;
   Poster to_there_;
   int hits_ = 0;
-  std::chrono::nanoseconds here_busy_poll_{0};
+  std::chrono::nanoseconds busy_poll_{0};
 };
 
 TEST_F(PostTest, RingsPostToEachOther) {
