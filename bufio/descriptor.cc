@@ -7,9 +7,12 @@
 
 #include "bufio/descriptor_source.h"
 #include "bufio/pooled_source.h"
+#include "bufio/receiving_source.h"
 #include "uring/buffer_pool.h"
 #include "uring/check.h"
 #include "uring/descriptor_kind.h"
+#include "uring/pool_core.h"
+#include "uring/read_operation.h"
 
 namespace bufio {
 
@@ -48,12 +51,23 @@ Reader read_descriptor(uring::Ring& ring, uring::Ref<Descriptor> descriptor,
 
 Reader read_descriptor(uring::Ref<uring::RingCore> ring, uring::Ref<Descriptor> descriptor,
                        ReaderOptions options) {
-  if (options.pool != nullptr) {
-    const uring::Ref<uring::PoolCore>& pool = options.pool->core();
-    URING_CHECK(&pool->ring() == ring.get(), "a Reader and its pool are on different Rings");
+  if (options.pool != nullptr || options.shared_pool) {
     uring::DescriptorKind kind = uring::describe_descriptor(descriptor->fd());
-    if (!kind.direct && readable(descriptor->fd())) {
-      return Reader(uring::make_ref<PooledSource>(pool, std::move(descriptor), kind, options));
+    bool socket = kind.read == uring::ReadKind::kSocket;
+    uring::Ref<uring::PoolCore> pool;
+    if (options.pool != nullptr) {
+      pool = options.pool->core();
+      URING_CHECK(&pool->ring() == ring.get(), "a Reader and its pool are on different Rings");
+    } else if (socket && ring->status().ok()) {
+      pool = uring::PoolCore::shared(*ring);
+    }
+    if (pool && socket) {
+      return Reader(
+          uring::make_ref<ReceivingSource>(std::move(pool), std::move(descriptor), options));
+    }
+    if (pool && !kind.direct && readable(descriptor->fd())) {
+      return Reader(
+          uring::make_ref<PooledSource>(std::move(pool), std::move(descriptor), kind, options));
     }
   }
   return Reader(uring::make_ref<DescriptorSource>(std::move(ring), std::move(descriptor), options));

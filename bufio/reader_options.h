@@ -55,6 +55,11 @@ struct ReaderOptions {
   // made; see pooled_source.h. A stream that is silent has none of them. Without read-ahead,
   // offload and pipe_size. What is read with O_DIRECT does not use the pool.
   const uring::BufferPool* pool = nullptr;
+
+  // Sockets: receive into the Ring's shared pool (uring::receive_pool), as by `pool`, instead of
+  // into buffers of the Reader's own. For servers of many connections, most of them silent: one
+  // that is has no buffer. Where few connections transfer much, own buffers are a little faster.
+  bool shared_pool = false;
 };
 
 // What a Reader has done so far.

@@ -1,12 +1,14 @@
 // tests/allocations.h
 //
-// Counts how often the test asks for memory, by operators of its own in the place of the usual
-// ones.
+// Counts how often the test asks for memory, and how much it has, by operators of its own in the
+// place of the usual ones.
 //
 // Include it in the source of a test, and in no more than one of a program.
 
 #ifndef TESTS_ALLOCATIONS_H_
 #define TESTS_ALLOCATIONS_H_
+
+#include <malloc.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -17,12 +19,20 @@ namespace bufio::testing {
 
 // So far, on all threads; tests that count have one.
 inline uint64_t allocations = 0;
+// Asked for and not given back, as the allocator rounds it.
+inline uint64_t live_bytes = 0;
 
 inline void* counted(size_t size, size_t alignment) {
   ++allocations;
   void* block = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
   if (block == nullptr) std::abort();
+  live_bytes += malloc_usable_size(block);
   return block;
+}
+
+inline void discounted(void* block) {
+  live_bytes -= malloc_usable_size(block);
+  std::free(block);
 }
 
 }  // namespace bufio::testing
@@ -34,9 +44,11 @@ void* operator new(size_t size) {
 void* operator new(size_t size, std::align_val_t alignment) {
   return bufio::testing::counted(size, static_cast<size_t>(alignment));
 }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, size_t) noexcept { std::free(block); }
-void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete(void* block, size_t, std::align_val_t) noexcept { std::free(block); }
+void operator delete(void* block) noexcept { bufio::testing::discounted(block); }
+void operator delete(void* block, size_t) noexcept { bufio::testing::discounted(block); }
+void operator delete(void* block, std::align_val_t) noexcept { bufio::testing::discounted(block); }
+void operator delete(void* block, size_t, std::align_val_t) noexcept {
+  bufio::testing::discounted(block);
+}
 
 #endif  // TESTS_ALLOCATIONS_H_

@@ -23,6 +23,8 @@ std::optional<PooledBuffer> BufferPool::try_acquire() {
   return empty_buffer(std::move(buffer), *core_);
 }
 
+BufferPool receive_pool(Ring& ring) { return BufferPool(PoolCore::shared(ring.core())); }
+
 // --- reads ---------------------------------------------------------------------------------------
 
 PooledReadAwaiter::PooledReadAwaiter(Ref<PoolCore> pool, Ref<Descriptor> descriptor, ReadKind kind,

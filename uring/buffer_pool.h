@@ -36,6 +36,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "uring/descriptor.h"
@@ -130,8 +131,15 @@ class BufferPool {
   const Ref<PoolCore>& core() const { return core_; }
 
  private:
+  friend BufferPool receive_pool(Ring& ring);
+  explicit BufferPool(Ref<PoolCore> core) : core_(std::move(core)) {}
+
   Ref<PoolCore> core_;
 };
+
+// The pool that belongs to the Ring (RingOptions::receive_pool), and that socket Readers share if
+// they are told to. The first call, or the first such Reader, makes it.
+BufferPool receive_pool(Ring& ring);
 
 }  // namespace uring
 

@@ -57,6 +57,12 @@ PoolCore::PoolCore(Ref<RingCore> ring, const PoolOptions& options)
   stats_.provided = wanted && possible && register_provided();
 }
 
+Ref<PoolCore> PoolCore::shared(RingCore& ring) {
+  Ref<BufferHome>& pool = ring.receive_pool();
+  if (!pool) pool = make_ref<PoolCore>(Ref<RingCore>(&ring), ring.receive_pool_options());
+  return Ref<PoolCore>(static_cast<PoolCore*>(pool.get()));
+}
+
 // Nobody is left who could have the kernel write here. Where the kernel may nevertheless have the
 // memory still (we are a forked child, or on another thread), it stays.
 PoolCore::~PoolCore() {
@@ -71,6 +77,9 @@ PoolCore::~PoolCore() {
   provided_memory_.leak();
 }
 
+// Buffers are whole or nothing: neither filled piece by piece (IOU_PBUF_RING_INC) nor several in a
+// completion (IORING_RECVSEND_BUNDLE). Kernels up to 6.19 have delivered bytes of both out of order
+// or from the wrong place (liburing#1409, #1423, #1433, #1619).
 bool PoolCore::register_provided() {
   size_t entries = std::bit_ceil(kernel_share_);
   Ref<Buffer> memory = ring_->buffers().allocate(entries * sizeof(io_uring_buf), BufferKind::kHeap);
@@ -153,8 +162,7 @@ uint16_t PoolCore::begin_pick() {
   return group_;
 }
 
-Ref<Buffer> PoolCore::end_pick(int32_t result, uint32_t flags) {
-  --picks_;
+Ref<Buffer> PoolCore::picked(int32_t result, uint32_t flags) {
   if (result == -ENOBUFS) ++stats_.dry;
   bool named = (flags & IORING_CQE_F_BUFFER) != 0;
   size_t slot = flags >> IORING_CQE_BUFFER_SHIFT;

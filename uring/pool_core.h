@@ -67,6 +67,10 @@ class PoolCore final : public BufferHome {
   PoolCore(Ref<RingCore> ring, const PoolOptions& options);
   ~PoolCore() override;
 
+  // The Ring's own pool (RingOptions::receive_pool), made by the first call. Not when the Ring
+  // cannot go on.
+  static Ref<PoolCore> shared(RingCore& ring);
+
   // A buffer, unless there is none or somebody waits already.
   Ref<Buffer> try_take();
   // The same; null: `waiter` is in line now.
@@ -78,9 +82,20 @@ class PoolCore final : public BufferHome {
   bool kernel_can_pick();
   // Such a request is on its way; it names this group.
   uint16_t begin_pick();
-  // It is over, and its completion said this: the buffer that it was given, or null. `result` 0
-  // stands for a request that never reached the kernel, too.
-  Ref<Buffer> end_pick(int32_t result, uint32_t flags);
+  // A completion of it said this: the buffer that it was given, or null.
+  Ref<Buffer> picked(int32_t result, uint32_t flags);
+  // It is over, or never reached the kernel.
+  void end_pick() { --picks_; }
+
+  // Whether one request can pick again and again (multishot, Linux 6.0), as far as we know: until
+  // one has done so it is worth a try.
+  enum class Repeats : uint8_t { kPerhaps, kYes, kNo };
+  Repeats repeats() const { return repeats_; }
+  void set_repeats(Repeats repeats) { repeats_ = repeats; }
+
+  // Whether a buffer may stay where nobody looks at it. While this is asked first, whoever is
+  // silent keeps a quarter of the pool from the others at most, and none while somebody waits.
+  bool plentiful() const { return line_.empty() && 4 * stats_.lent <= stats_.buffers; }
 
   // Where in a buffer the bytes go, and how many.
   size_t headroom() const { return headroom_; }
@@ -118,6 +133,7 @@ class PoolCore final : public BufferHome {
   // counts as the kernel's, until nobody is picking and all can be taken back.
   bool doubtful_ = false;
   size_t picks_ = 0;  // requests on their way that may pick
+  Repeats repeats_ = Repeats::kPerhaps;
   pid_t process_;
 
   PoolStats stats_;

@@ -17,11 +17,12 @@ PooledRead::PooledRead(Ref<PoolCore> pool, Ref<Descriptor> descriptor, ReadKind 
       observer_(&observer),
       kind_(kind) {}
 
-void PooledRead::read(size_t length, uint64_t position) {
+void PooledRead::begin(size_t length, uint64_t position) {
   URING_CHECK(at_rest(), "a read was started while another one is under way");
   URING_CHECK(length > 0, "a read of nothing would look like the end");
   length_ = std::min(length, pool_->buffer_size());
   position_ = position;
+  torn_ = false;
   buffer_.reset();
   absorber_.reset();
   if (kind_ == ReadKind::kPositional) return get_buffer();
@@ -30,19 +31,32 @@ void PooledRead::read(size_t length, uint64_t position) {
   send_poll();
 }
 
+void PooledRead::read(size_t length, uint64_t position) {
+  receiving_ = false;
+  begin(length, position);
+}
+
+void PooledRead::receive(size_t length) {
+  URING_CHECK(kind_ == ReadKind::kSocket, "only sockets receive");
+  receiving_ = true;
+  begin(length, 0);
+}
+
 void PooledRead::send_pick() {
   step_ = Step::kPicking;
   io_uring_sqe* entry = &sqe();
-  io_uring_prep_recv(entry, descriptor_->fd(), nullptr, length_, 0);
+  repeats_ =
+      receiving_ && length_ == pool_->buffer_size() && pool_->repeats() != PoolCore::Repeats::kNo;
+  io_uring_prep_recv(entry, descriptor_->fd(), nullptr, repeats_ ? 0 : length_, 0);
+  if (repeats_) entry->ioprio |= IORING_RECV_MULTISHOT;
   entry->flags |= IOSQE_BUFFER_SELECT;
   entry->buf_group = pool_->begin_pick();
   picking_ = true;
   pool_->ring().start(*this);
 }
 
-Ref<Buffer> PooledRead::end_pick(int32_t result, uint32_t flags) {
-  if (!std::exchange(picking_, false)) return nullptr;
-  return pool_->end_pick(result, flags);
+void PooledRead::end_pick() {
+  if (std::exchange(picking_, false)) pool_->end_pick();
 }
 
 void PooledRead::send_poll() {
@@ -90,7 +104,7 @@ void PooledRead::give_up() {
   pool_->ring().abandon(*this);
   if (!idle()) return;
   buffer_.reset();
-  end_pick(0, 0);
+  end_pick();
 }
 
 void PooledRead::let_go() {
@@ -98,16 +112,18 @@ void PooledRead::let_go() {
   give_up();
 }
 
-void PooledRead::completed(int32_t result, uint32_t flags, bool /*terminal*/) {
-  Ref<Buffer> picked = end_pick(result, flags);
+void PooledRead::completed(int32_t result, uint32_t flags, bool terminal) {
+  Ref<Buffer> picked = picking_ ? pool_->picked(result, flags) : nullptr;
+  if (terminal) end_pick();
   if (orphaned()) {
     picked.reset();
+    if (!terminal) return;
     buffer_.reset();
     descriptor_.reset();
     if (observer_ != nullptr) observer_->read_completed(*this);
     return;
   }
-  if (step_ == Step::kPicking) return pick_completed(result, std::move(picked));
+  if (step_ == Step::kPicking) return pick_completed(result, std::move(picked), terminal);
   switch (absorber_.next(result, cancel_requested())) {
     case Absorber::Next::kSend:
       return buffer_ ? send_read() : get_buffer();
@@ -119,18 +135,28 @@ void PooledRead::completed(int32_t result, uint32_t flags, bool /*terminal*/) {
   }
 }
 
-void PooledRead::pick_completed(int32_t result, Ref<Buffer> picked) {
+void PooledRead::pick_completed(int32_t result, Ref<Buffer> picked, bool terminal) {
+  // Bytes without a buffer that could hold them: they are lost, and that must not go unnoticed.
+  torn_ |= result > 0 && !picked;
+  if (torn_) return terminal ? finish(-EIO) : pool_->ring().cancel(*this);
+  if (!terminal) pool_->set_repeats(PoolCore::Repeats::kYes);
   if (result > 0) {
-    // Bytes without a buffer that could hold them: they are lost, and that must not go unnoticed.
-    if (!picked) return finish(-EIO);
     buffer_ = std::move(picked);
-    return finish(result);
+    return terminal ? finish(result) : deliver(result);
   }
   picked.reset();
-  if (result != -ENOBUFS && result != -EAGAIN && result != -EINTR) return finish(result);
+  if (!terminal) return;
+  // Several may have been sent before the first of them was.
+  const bool refused = result == -EINVAL && repeats_ && pool_->repeats() != PoolCore::Repeats::kYes;
+  if (refused) pool_->set_repeats(PoolCore::Repeats::kNo);
+  const bool again = refused || result == -EINTR;
+  if (!again && result != -ENOBUFS && result != -EAGAIN) return finish(result);
   // Sent again it would be a request that nobody asked to cancel.
   if (cancel_requested()) return finish(-ECANCELED);
-  if (result == -EINTR) return send_pick();
+  if (again) return send_pick();
+  // One that goes on picking has mostly run out because bytes came, and more may be there, or the
+  // end: it gets in line at once. If there is nothing after all it polls from there.
+  if (repeats_ && result == -ENOBUFS) return get_buffer();
   absorber_.reset_for_poll();
   send_poll();
 }
@@ -140,10 +166,17 @@ void PooledRead::stranded() {
   pool_->refuse_waiters();
 }
 
-void PooledRead::finish(int32_t result) {
+void PooledRead::deliver(int32_t result) {
   URING_CHECK(result <= static_cast<int64_t>(length_),
               "the kernel says it read more than it was asked for");
   if (result <= 0) buffer_.reset();
+  if (receiving_ && result > 0) {
+    observer_->read_received(*this, std::move(buffer_), static_cast<size_t>(result));
+  }
+}
+
+void PooledRead::finish(int32_t result) {
+  deliver(result);
   result_ = result;
   observer_->read_completed(*this);
 }

@@ -9,6 +9,8 @@
 //   files      [in line for a buffer] → reading
 //   streams    polling → [in line] → reading
 //   sockets    the kernel picks → done; it has none (ENOBUFS): as streams
+//   receive()  the same, but where the kernel can (Linux 6.0) one request goes on picking for as
+//              long as bytes come: the hand that asks again and again is the kernel's
 //
 // The kernel's picking is left to recv: reads that pick have gone wrong in several kernels (two of
 // them with the same buffer, a buffer named that was not given), and a byte in the wrong stream is
@@ -41,6 +43,9 @@ class PooledRead final : public Operation, private BufferWaiter {
  public:
   class Observer {
    public:
+    // Of receive() only: the next `size` bytes of the stream, from PoolCore::headroom() on. Must
+    // not resume coroutines; may make them ready.
+    virtual void read_received(PooledRead& /*read*/, Ref<Buffer> /*buffer*/, size_t /*size*/) {}
     // The read is over: look at result(). It may read again from here. Must not resume coroutines;
     // may make them ready.
     virtual void read_completed(PooledRead& read) = 0;
@@ -57,6 +62,12 @@ class PooledRead final : public Operation, private BufferWaiter {
   // `position` is for positional reads. No system call: it goes with the Ring's next turn.
   void read(size_t length, uint64_t position);
 
+  // The same of a socket, for as many bytes as come: the observer is given each piece, and then
+  // told of the end. That is the end of the stream, an error, a cancel, or, where result() is
+  // positive, just the end of this request: receive again. Pieces of less than a buffer's size, if
+  // `length` asks for them, come one a request.
+  void receive(size_t length);
+
   // Nothing is in flight, and it is not in line for a buffer.
   bool at_rest() const { return idle() && !in_line(); }
 
@@ -70,7 +81,8 @@ class PooledRead final : public Operation, private BufferWaiter {
 
   // Of the last read: bytes read, 0 at the end of the stream, or a negative errno.
   int32_t result() const { return result_; }
-  // Where they are, from PoolCore::headroom() on. Null unless result() is positive.
+  // Where they are, from PoolCore::headroom() on. Null unless result() is positive, and after
+  // receive().
   Ref<Buffer> take_buffer() { return std::move(buffer_); }
 
   std::string describe() const override;
@@ -80,15 +92,17 @@ class PooledRead final : public Operation, private BufferWaiter {
   // What the request in flight, or the next one, is for.
   enum class Step : uint8_t { kPicking, kPolling, kReading };
 
+  void begin(size_t length, uint64_t position);
   void send_pick();
-  Ref<Buffer> end_pick(int32_t result, uint32_t flags);
+  void end_pick();
   void send_poll();
   void get_buffer();
   void send_read();
   void granted(Ref<Buffer> buffer) override;
   void completed(int32_t result, uint32_t flags, bool terminal) override;
-  void pick_completed(int32_t result, Ref<Buffer> picked);
+  void pick_completed(int32_t result, Ref<Buffer> picked, bool terminal);
   void stranded() override;
+  void deliver(int32_t result);
   void finish(int32_t result);
 
   Ref<PoolCore> pool_;
@@ -101,7 +115,10 @@ class PooledRead final : public Operation, private BufferWaiter {
   Absorber absorber_;  // of polls and reads
   ReadKind kind_;
   Step step_ = Step::kPolling;
-  bool picking_ = false;  // a request that may pick is on its way
+  bool picking_ = false;    // a request that may pick is on its way
+  bool receiving_ = false;  // by receive()
+  bool repeats_ = false;    // the request that picks does so again and again
+  bool torn_ = false;       // bytes are missing; those that come behind them are of no use
 };
 
 }  // namespace uring

@@ -49,6 +49,7 @@ bool RingCore::close() {
   kernel_.tear_down(ring_);
   deliver_refused();
   closed_ = true;
+  receive_pool_.reset();
   return true;
 }
 

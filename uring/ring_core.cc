@@ -62,6 +62,7 @@ RingCore::RingCore(Kernel& kernel, const io_uring& ring, Capabilities capabiliti
                                          : std::pmr::new_delete_resource(),
                                      options.buffer_cache_bytes)),
       busy_poll_(options.busy_poll),
+      receive_pool_options_(options.receive_pool),
       drain_timeout_(options.drain_timeout),
       on_leak_(options.on_leak) {
   free_slots_.reserve(slots_.size());

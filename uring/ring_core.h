@@ -25,6 +25,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "uring/buffer.h"
 #include "uring/buffer_cache.h"
 #include "uring/capabilities.h"
 #include "uring/graveyard.h"
@@ -32,6 +33,7 @@
 #include "uring/operation.h"
 #include "uring/options.h"
 #include "uring/owner_thread.h"
+#include "uring/pool_options.h"
 #include "uring/ref.h"
 #include "uring/ring_stats.h"
 #include "uring/spawn_list.h"
@@ -111,6 +113,9 @@ class RingCore final : public RefCounted<RingCore> {
   SpawnList& spawned() { return spawned_; }
   BufferCache& buffers() { return *buffers_; }
   const Capabilities& capabilities() const { return capabilities_; }
+  // A PoolCore, or null as long as nobody needs it; let go of when the Ring is closed.
+  Ref<BufferHome>& receive_pool() { return receive_pool_; }
+  const PoolOptions& receive_pool_options() const { return receive_pool_options_; }
   // io_uring_register(2), as Kernel::register_with. Not after close().
   int register_with(unsigned opcode, const void* argument, unsigned count) {
     return kernel_.register_with(ring_, opcode, argument, count);
@@ -204,6 +209,8 @@ class RingCore final : public RefCounted<RingCore> {
   std::shared_ptr<Mailbox> mailbox_;  // null until somebody posts
   Ref<WakeRead> wake_read_;           // null as long
   Ref<BufferCache> buffers_;
+  Ref<BufferHome> receive_pool_;
+  PoolOptions receive_pool_options_;
   RingStats stats_;
   std::chrono::nanoseconds busy_poll_;
   std::chrono::nanoseconds drain_timeout_;

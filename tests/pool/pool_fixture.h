@@ -49,6 +49,7 @@ class SocketPair {
   ~SocketPair() { close_writer(); }
 
   Ref<Descriptor> reader() const { return reader_; }
+  int writer() const { return writer_; }
   void write(std::string_view text) const {
     if (::write(writer_, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
       std::abort();

@@ -48,6 +48,7 @@ bool SimKernel::take(SimRing& ring) {
   int error = read_entry(entry, request);
   log_request("take", request);
   if (error < 0) {
+    request.names_descriptor = false;  // nobody has looked it up
     end(request, error);
     post(request);
     return false;
