@@ -54,7 +54,7 @@ class [[nodiscard]] WriteCall {
   WriteCall(WriteCall&& other) noexcept : WriteCall(*other.state_, other.parts_) {}
 
   bool await_ready() {
-    if (try_at_once()) [[likely]] {
+    if (try_at_once() || state_->try_accept(parts_)) [[likely]] {
       return true;
     }
     request_.emplace(*state_, std::span<const std::string_view>(parts_));

@@ -170,6 +170,18 @@ void WriterState::accept(std::string_view bytes) {
   bytes_accepted();
 }
 
+bool WriterState::try_accept(std::span<const std::string_view> parts) {
+  if (!open() || !ring_ || !ring_->status().ok()) return false;
+  ring_->check_thread("Writer");
+  size_t total = 0;
+  for (std::string_view part : parts) total += part.size();
+  if (!room_for(total, /*waited=*/false)) return false;
+  queue_.end_reservation();
+  for (std::string_view part : parts) queue_.append_all(part, buffers());
+  bytes_accepted();
+  return true;
+}
+
 size_t WriterState::accept_some(std::string_view bytes, bool waited) {
   bytes = bytes.substr(0, allowance());
   if (!room_for(bytes.size(), waited)) return 0;
@@ -196,8 +208,7 @@ bool WriterState::make_room(size_t n, bool waited) {
 
 // How far bytes may come without asking us.
 void WriterState::refresh() {
-  bool open = pending_ == nullptr && error_.ok() && !closed_ && !shut_down_ && arranged();
-  queue_.allow(open ? allowance() : 0);
+  queue_.allow(open() && arranged() ? allowance() : 0);
 }
 
 void WriterState::bytes_accepted() {

@@ -45,6 +45,9 @@ void ReadOperation::send_read() {
   __u64 position = kind_ == ReadKind::kPositional ? target_.position : static_cast<__u64>(-1);
   if (kind_ == ReadKind::kSocket) {
     io_uring_prep_recv(entry, fd, data, length, 0);
+    if (drained_ && ring_->capabilities().opcodes.test(IORING_OP_SOCKET)) {
+      entry->ioprio = IORING_RECVSEND_POLL_FIRST;
+    }
   } else if (target_.buffer->fixed_index() != Buffer::kNotFixed) {
     io_uring_prep_read_fixed(entry, fd, data, length, position, target_.buffer->fixed_index());
   } else {
@@ -67,7 +70,8 @@ void ReadOperation::let_go() {
   give_up();
 }
 
-void ReadOperation::completed(int32_t result, uint32_t /*flags*/, bool /*terminal*/) {
+void ReadOperation::completed(int32_t result, uint32_t flags, bool /*terminal*/) {
+  drained_ = result > 0 && (flags & IORING_CQE_F_SOCK_NONEMPTY) == 0;
   if (orphaned()) {
     target_.buffer.reset();
     descriptor_.reset();

@@ -88,6 +88,9 @@ class ReadOperation final : public Operation {
   Absorber absorber_;
   ReadKind kind_;
   bool offload_ = false;
+  // The last receive left nothing behind, as far as we know: the next one need not look before it
+  // waits. (Linux 5.19 tells, and is the first that knows IORING_OP_SOCKET.)
+  bool drained_ = false;
 };
 
 }  // namespace uring

@@ -61,8 +61,8 @@ RingCore::RingCore(Kernel& kernel, const io_uring& ring, Capabilities capabiliti
                                          ? options.buffer_memory
                                          : std::pmr::new_delete_resource(),
                                      options.buffer_cache_bytes)),
-      busy_poll_(options.busy_poll),
       receive_pool_options_(options.receive_pool),
+      busy_poll_(options.busy_poll),
       drain_timeout_(options.drain_timeout),
       on_leak_(options.on_leak) {
   free_slots_.reserve(slots_.size());

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "uring/check.h"
@@ -31,6 +32,8 @@ WriteOperation::WriteOperation(Ref<RingCore> ring, Ref<Descriptor> descriptor, W
       observer_(&observer),
       kind_(kind) {}
 
+WriteOperation::~WriteOperation() { release_pieces(); }
+
 bool WriteOperation::zero_copy_known(const RingCore& ring) {
   return ring.capabilities().opcodes.test(IORING_OP_SENDMSG_ZC);
 }
@@ -40,7 +43,7 @@ bool WriteOperation::add(const Piece& piece) {
   size_t size = std::min(piece.size, kMaxLength - length_);
   if (count_ == kMaxPieces || size == 0) return false;
   vectors_[count_] = {const_cast<char*>(piece.data), size};
-  pieces_[count_] = piece;
+  std::construct_at(&pieces_[count_], piece);
   ++count_;
   length_ += size;
   return count_ < kMaxPieces && length_ < kMaxLength;
@@ -109,7 +112,7 @@ void WriteOperation::let_go() {
 }
 
 void WriteOperation::release_pieces() {
-  for (size_t i = 0; i < count_; ++i) pieces_[i] = {};
+  std::destroy_n(pieces_.begin(), count_);
   count_ = 0;
   length_ = 0;
 }

@@ -64,6 +64,7 @@ class WriteOperation final : public Operation {
 
   WriteOperation(Ref<RingCore> ring, Ref<Descriptor> descriptor, WriteKind kind,
                  Observer& observer);
+  ~WriteOperation() override;
 
   // Adds a piece of at least one byte, or as much of it as one write can take; false if nothing
   // more can be added.
@@ -121,7 +122,10 @@ class WriteOperation final : public Operation {
   bool copied_ = false;
   msghdr message_;
   std::array<iovec, kMaxPieces> vectors_;
-  std::array<Piece, kMaxPieces> pieces_;
+  // The first count_ are alive: most writes have one, and would have to make and destroy them all.
+  union {
+    std::array<Piece, kMaxPieces> pieces_;
+  };
 };
 
 }  // namespace uring
