@@ -206,6 +206,22 @@ TEST_F(AdaptorTest, CallsThatWaitAreInTheWayUntilTheyEnd) {
   EXPECT_EQ(text(await(body.fill_buf())), "ab");
 }
 
+TEST_F(AdaptorTest, ACallThatWasLetGoOfMovesNoBytes) {
+  Reader parent = piped();
+  write_all(pipe_, "ab");
+  Reader body = take(parent, 10);
+  absl::StatusOr<std::string_view> view = await(body.fill_buf());
+  ASSERT_EQ(text(view), "ab");
+  Started more(body.fill_more());
+  turn();
+  more.destroy();
+  write_all(pipe_, "cd");
+  turn(5);
+  EXPECT_EQ(body.buffered().data(), view->data());
+  EXPECT_EQ(body.available(), 2u);
+  EXPECT_EQ(text(await(body.fill_more(2))), "abcd");
+}
+
 TEST_F(AdaptorTest, TheParentsDeadlineAndInterruptEndTheCall) {
   Reader parent = piped();
   Reader body = take(take(parent, 10), 10);
