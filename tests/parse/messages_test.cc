@@ -64,6 +64,7 @@ struct PrefixParser {
   using value_type = std::string;
 
   ParseResult<value_type> parse(std::string_view view, size_t, bool) {
+    ++calls;
     if (!length.has_value()) {
       if (view.empty()) return NeedMore();
       length = static_cast<size_t>(view[0] - '0');
@@ -76,6 +77,7 @@ struct PrefixParser {
   void accepted() { length.reset(); }
 
   std::optional<size_t> length;
+  size_t calls = 0;
 };
 
 template <class P>
@@ -229,6 +231,15 @@ TEST_F(WaitingMessagesTest, WhatIsNeededIsWaitedFor) {
   Messages<WordParser> messages(reader);
   EXPECT_EQ(await(all_of(messages)), std::vector<std::string>{"a"});
   // '#', "#9", 'a', "a.", the end.
+  EXPECT_EQ(messages.parser().calls, 5U);
+}
+
+TEST_F(WaitingMessagesTest, NobodyAsksBeforeWhatIsNeededIsThere) {
+  Reader reader = read_source(ring(), std::make_unique<StrictSource>(StrictSource::Plan{
+                                          .text = "9abcdefghi3abc", .piece = 1}));
+  Messages<PrefixParser> messages(reader);
+  EXPECT_EQ(await(all_of(messages)), (std::vector<std::string>{"abcdefghi", "abc"}));
+  // Of each message the digit, then all of it; the end.
   EXPECT_EQ(messages.parser().calls, 5U);
 }
 
