@@ -51,8 +51,8 @@ Reader read_descriptor(uring::Ring& ring, uring::Ref<Descriptor> descriptor,
 
 Reader read_descriptor(uring::Ref<uring::RingCore> ring, uring::Ref<Descriptor> descriptor,
                        ReaderOptions options) {
+  uring::DescriptorKind kind = uring::describe_descriptor(descriptor->fd());
   if (options.pool != nullptr || options.shared_pool) {
-    uring::DescriptorKind kind = uring::describe_descriptor(descriptor->fd());
     bool socket = kind.read == uring::ReadKind::kSocket;
     uring::Ref<uring::PoolCore> pool;
     if (options.pool != nullptr) {
@@ -70,7 +70,8 @@ Reader read_descriptor(uring::Ref<uring::RingCore> ring, uring::Ref<Descriptor> 
           uring::make_ref<PooledSource>(std::move(pool), std::move(descriptor), kind, options));
     }
   }
-  return Reader(uring::make_ref<DescriptorSource>(std::move(ring), std::move(descriptor), options));
+  return Reader(
+      uring::make_ref<DescriptorSource>(std::move(ring), std::move(descriptor), kind, options));
 }
 
 }  // namespace bufio

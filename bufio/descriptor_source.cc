@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "bufio/descriptor_calls.h"
 #include "uring/status.h"
 
 namespace bufio {
@@ -52,32 +51,28 @@ int max_depth(const ReaderOptions& options, const uring::DescriptorKind& kind) {
 }  // namespace
 
 DescriptorSource::DescriptorSource(uring::Ref<uring::RingCore> ring,
-                                   uring::Ref<uring::Descriptor> descriptor, ReaderOptions options)
-    : ReaderState(std::move(ring), options),
-      descriptor_(std::move(descriptor)),
-      kind_(uring::describe_descriptor(descriptor_->fd())),
-      max_read_size_(max_read_size(options, kind_)),
+                                   uring::Ref<uring::Descriptor> descriptor,
+                                   const uring::DescriptorKind& kind, const ReaderOptions& options)
+    : PositionedSource(std::move(ring), std::move(descriptor), kind, options),
+      max_read_size_(max_read_size(options, kind)),
       read_size_(std::min(max_read_size_, kSmallRead)),
       offload_(options.offload && this->ring()->capabilities().setup != uring::SetupRung::kPolling),
-      read_ahead_(max_depth(options, kind_), options.offload || kind_.direct),
-      next_position_(kind_.offset) {
-  if (kind_.error != 0) set_error(uring::errno_status(kind_.error, "fstat", name()));
+      read_ahead_(max_depth(options, kind), options.offload || kind.direct) {
   if (positional()) {
-    window().clear(kind_.offset);
     // The size is but a hint for the first buffer. Powers of two, so that buffers are used again.
-    uint64_t expected = kind_.size > kind_.offset ? kind_.size - kind_.offset : kSmallRead;
+    uint64_t expected = kind.size > kind.offset ? kind.size - kind.offset : kSmallRead;
     size_t smallest = std::min(kSmallRead, max_read_size_);
     read_size_ = static_cast<size_t>(
         std::clamp<uint64_t>(std::bit_ceil(expected), smallest, max_read_size_));
-    if (kind_.direct) read_size_ = max_read_size_;
+    if (kind.direct) read_size_ = max_read_size_;
   }
-  if (kind_.pipe) set_up_pipe();
+  if (kind.pipe) set_up_pipe();
 }
 
 // Reads of a whole pipe make reader and writer take turns; of a quarter of it, they run side by
 // side.
 void DescriptorSource::set_up_pipe() {
-  int fd = descriptor_->fd();
+  int fd = descriptor()->fd();
   int wanted = static_cast<int>(std::min<size_t>(options().pipe_size, 1U << 30));
   int size = fcntl(fd, F_GETPIPE_SZ);
   if (size < wanted && fcntl(fd, F_SETPIPE_SZ, wanted) >= 0) size = wanted;
@@ -194,7 +189,7 @@ BufferKind DescriptorSource::buffer_kind() const {
 // Devices want huge pages, and copies of the largest size come some percent faster with them.
 uring::Pages DescriptorSource::buffer_pages() const {
   bool large = positional() && read_size() == max_read_size_ && max_read_size_ >= kWorthHugePages;
-  return kind_.direct || large ? uring::Pages::kHuge : uring::Pages::kOrdinary;
+  return kind().direct || large ? uring::Pages::kHuge : uring::Pages::kOrdinary;
 }
 
 size_t DescriptorSource::read_size() const { return offload_ ? max_read_size_ : read_size_; }
@@ -202,7 +197,7 @@ size_t DescriptorSource::read_size() const { return offload_ ? max_read_size_ : 
 void DescriptorSource::send(bool ahead) {
   size_t wanted = read_size();
   Window::Target target;
-  if (ahead || kind_.direct) {
+  if (ahead || kind().direct) {
     wanted -= lead_of(next_position_);  // so that the reads after it are aligned
     target = separate_target(next_position_, wanted);
   } else {
@@ -217,12 +212,12 @@ void DescriptorSource::send(bool ahead) {
 
 // O_DIRECT reads begin and end at multiples of the alignment.
 size_t DescriptorSource::lead_of(uint64_t position) const {
-  return kind_.direct ? static_cast<size_t>(position % kDirectAlignment) : 0;
+  return kind().direct ? static_cast<size_t>(position % kDirectAlignment) : 0;
 }
 
 Window::Target DescriptorSource::separate_target(uint64_t position, size_t wanted) {
   size_t length = wanted + lead_of(position);
-  if (kind_.direct) length = round_up(length, kDirectAlignment);
+  if (kind().direct) length = round_up(length, kDirectAlignment);
   return Window::separate(buffers(), buffer_kind(), buffer_pages(), length);
 }
 
@@ -234,7 +229,7 @@ void DescriptorSource::send_at(Pending& read, uint64_t position, size_t wanted,
   }
   if (!read.operation) {
     read.operation = uring::make_ref<uring::ReadOperation>(uring::Ref<uring::RingCore>(ring()),
-                                                           descriptor_, kind_.read, *this);
+                                                           descriptor(), kind().read, *this);
   }
   read.position = position;
   read.wanted = wanted;
@@ -247,7 +242,7 @@ void DescriptorSource::send_at(Pending& read, uint64_t position, size_t wanted,
   ++stats_.reads;
   // A read of cached pages completes while it is submitted; others are worth a look all the same,
   // to learn which it was.
-  bool expect_inline = positional() && !kind_.direct && !offload_;
+  bool expect_inline = positional() && !kind().direct && !offload_;
   read.operation->read(
       {std::move(target.buffer), target.offset, target.length, position - read.lead}, offload_,
       expect_inline);
@@ -257,7 +252,7 @@ void DescriptorSource::read_ahead() {
   if (!positional() || final()) return;
   auto wanted = static_cast<size_t>(read_ahead_.depth()) + 1;
   // Never behind where the file ended when it was opened: those reads would bring nothing.
-  while (queue_.size() < wanted && (next_position_ < kind_.size)) send(/*ahead=*/true);
+  while (queue_.size() < wanted && (next_position_ < kind().size)) send(/*ahead=*/true);
 }
 
 void DescriptorSource::read_completed(uring::ReadOperation& operation) {
@@ -304,43 +299,6 @@ void DescriptorSource::drop_reads() {
   queue_.clear();
 }
 
-// --- positions -----------------------------------------------------------------------------------
-
-absl::StatusOr<uint64_t> DescriptorSource::size() {
-  if (!positional()) return ReaderState::size();
-  return size_of(*descriptor_);
-}
-
-absl::Status DescriptorSource::seek(uint64_t pos) {
-  if (!positional()) return ReaderState::seek(pos);
-  if (pos > static_cast<uint64_t>(INT64_MAX) - max_read_size_) {
-    return absl::OutOfRangeError("seek: beyond the largest file offset");
-  }
-  if (!error().ok()) return error();
-  if (pos >= window().pos() && pos <= window().end_pos()) {
-    window().advance_to(pos);
-    window().expire_views();
-    return absl::OkStatus();
-  }
-  drop_reads();
-  window().clear(pos);
-  next_position_ = pos;
-  set_ended(false);
-  return absl::OkStatus();
-}
-
-uint64_t DescriptorSource::skip_ahead(uint64_t n) {
-  if (!positional() || n < max_read_size_) return 0;
-  absl::StatusOr<uint64_t> end = size();
-  uint64_t pos = window().pos();
-  if (!end.ok() || *end <= pos) return 0;
-  uint64_t passed = std::min(n, *end - pos);
-  drop_reads();
-  window().clear(pos + passed);
-  next_position_ = pos + passed;
-  return passed;
-}
-
 // --- the end -------------------------------------------------------------------------------------
 
 bool DescriptorSource::quiesce() {
@@ -365,18 +323,9 @@ void DescriptorSource::collect() {
   }
 }
 
-uring::Ref<uring::Descriptor> DescriptorSource::take_descriptor() {
-  bool in_flight = !orphans_.empty() || std::any_of(queue_.begin(), queue_.end(),
-                                                    [](const Pending& p) { return !p.done; });
-  if (in_flight) {
-    // The Ring cannot go on: the requests keep the descriptor, for ever.
-    set_error(uring::annotate(ring()->status(), where()));
-    return nullptr;
-  }
-  // Whoever reads on from the descriptor finds what is behind the bytes that we hand out.
-  if (positional()) lseek(descriptor_->fd(), static_cast<off_t>(window().end_pos()), SEEK_SET);
-  spares_.clear();
-  return give_away(descriptor_);
+bool DescriptorSource::in_flight() const {
+  return !orphans_.empty() ||
+         std::any_of(queue_.begin(), queue_.end(), [](const Pending& p) { return !p.done; });
 }
 
 void DescriptorSource::retire() {

@@ -15,11 +15,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "bufio/positioned_source.h"
 #include "bufio/read_ahead.h"
+#include "bufio/reader_options.h"
 #include "bufio/reader_state.h"
 #include "uring/descriptor.h"
 #include "uring/descriptor_kind.h"
@@ -28,19 +28,14 @@
 
 namespace bufio {
 
-class DescriptorSource final : public ReaderState, public uring::ReadOperation::Observer {
+class DescriptorSource final : public PositionedSource, public uring::ReadOperation::Observer {
  public:
   DescriptorSource(uring::Ref<uring::RingCore> ring, uring::Ref<uring::Descriptor> descriptor,
-                   ReaderOptions options);
+                   const uring::DescriptorKind& kind, const ReaderOptions& options);
 
-  std::string_view name() const override { return descriptor_->name(); }
   ReaderStats stats() const override;
-  absl::StatusOr<uint64_t> size() override;
-  absl::Status seek(uint64_t pos) override;
-  uint64_t skip_ahead(uint64_t n) override;
   bool quiesce() override;
   void collect() override;
-  uring::Ref<uring::Descriptor> take_descriptor() override;
   void retire() override;
 
  private:
@@ -66,19 +61,19 @@ class DescriptorSource final : public ReaderState, public uring::ReadOperation::
   void send(bool ahead);
   void send_at(Pending& read, uint64_t position, size_t wanted, Window::Target target, bool ahead);
   void read_ahead();
-  void drop_reads();
+  void drop_reads() override;
+  bool in_flight() const override;
+  void drop_operations() override { spares_.clear(); }
+  size_t largest_read() const override { return max_read_size_; }
   size_t read_size() const;
   BufferKind buffer_kind() const;
   uring::Pages buffer_pages() const;
   size_t lead_of(uint64_t position) const;
   Window::Target separate_target(uint64_t position, size_t wanted);
-  bool positional() const { return kind_.read == uring::ReadKind::kPositional; }
 
   void read_completed(uring::ReadOperation& operation) override;
   void read_stranded(uring::ReadOperation& operation) override;
 
-  uring::Ref<uring::Descriptor> descriptor_;
-  uring::DescriptorKind kind_;
   size_t max_read_size_;
   size_t read_size_;  // grows to max_read_size_ while reads come back full
   size_t last_read_ = 0;
@@ -87,7 +82,6 @@ class DescriptorSource final : public ReaderState, public uring::ReadOperation::
   std::vector<Pending> queue_;                             // oldest first; a handful at most
   std::vector<uring::Ref<uring::ReadOperation>> spares_;   // idle operations, to be used again
   std::vector<uring::Ref<uring::ReadOperation>> orphans_;  // given up, and still in flight
-  uint64_t next_position_ = 0;                             // of the next read that is sent
   ReaderStats stats_;
 };
 

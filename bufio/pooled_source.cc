@@ -1,13 +1,10 @@
 #include "bufio/pooled_source.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
-#include "bufio/descriptor_calls.h"
 #include "uring/status.h"
 
 namespace bufio {
@@ -15,16 +12,11 @@ namespace bufio {
 PooledSource::PooledSource(uring::Ref<uring::PoolCore> pool,
                            uring::Ref<uring::Descriptor> descriptor,
                            const uring::DescriptorKind& kind, const ReaderOptions& options)
-    : ReaderState(uring::Ref<uring::RingCore>(&pool->ring()), options),
+    : PositionedSource(uring::Ref<uring::RingCore>(&pool->ring()), std::move(descriptor), kind,
+                       options),
       pool_(std::move(pool)),
-      descriptor_(std::move(descriptor)),
-      kind_(kind.read),
       read_size_(options.read_size != 0 ? std::min(options.read_size, pool_->buffer_size())
-                                        : pool_->buffer_size()),
-      next_position_(kind.offset) {
-  if (kind.error != 0) set_error(uring::errno_status(kind.error, "fstat", name()));
-  if (positional()) window().clear(kind.offset);
-}
+                                        : pool_->buffer_size()) {}
 
 ReaderStats PooledSource::stats() const {
   ReaderStats stats = stats_;
@@ -49,7 +41,7 @@ ReaderState::Supply PooledSource::supply() {
 
 void PooledSource::send() {
   window().move_out_of(*pool_, buffers());
-  if (!read_) read_ = uring::make_ref<uring::PooledRead>(pool_, descriptor_, kind_, *this);
+  if (!read_) read_ = uring::make_ref<uring::PooledRead>(pool_, descriptor(), kind().read, *this);
   phase_ = Phase::kUnderWay;
   cancelled_ = false;
   ++stats_.reads;
@@ -118,7 +110,7 @@ void PooledSource::read_failed(int error) {
 }
 
 // Forgets the read; what is in flight becomes an orphan, and its buffer goes back when it ends.
-void PooledSource::drop_read() {
+void PooledSource::drop_reads() {
   if (phase_ == Phase::kArrived) stats_.wasted_bytes += arrived_left_;
   arrived_.reset();
   arrived_left_ = 0;
@@ -127,43 +119,6 @@ void PooledSource::drop_read() {
     if (!read_->at_rest()) orphans_.push_back(std::move(read_));
   }
   phase_ = Phase::kNone;
-}
-
-// --- positions -----------------------------------------------------------------------------------
-
-absl::StatusOr<uint64_t> PooledSource::size() {
-  if (!positional()) return ReaderState::size();
-  return size_of(*descriptor_);
-}
-
-absl::Status PooledSource::seek(uint64_t pos) {
-  if (!positional()) return ReaderState::seek(pos);
-  if (pos > static_cast<uint64_t>(INT64_MAX) - pool_->buffer_size()) {
-    return absl::OutOfRangeError("seek: beyond the largest file offset");
-  }
-  if (!error().ok()) return error();
-  if (pos >= window().pos() && pos <= window().end_pos()) {
-    window().advance_to(pos);
-    window().expire_views();
-    return absl::OkStatus();
-  }
-  drop_read();
-  window().clear(pos);
-  next_position_ = pos;
-  set_ended(false);
-  return absl::OkStatus();
-}
-
-uint64_t PooledSource::skip_ahead(uint64_t n) {
-  if (!positional() || n < read_size_) return 0;
-  absl::StatusOr<uint64_t> end = size();
-  uint64_t pos = window().pos();
-  if (!end.ok() || *end <= pos) return 0;
-  uint64_t passed = std::min(n, *end - pos);
-  drop_read();
-  window().clear(pos + passed);
-  next_position_ = pos + passed;
-  return passed;
 }
 
 // --- the end -------------------------------------------------------------------------------------
@@ -180,27 +135,15 @@ bool PooledSource::quiesce() {
 
 // A stream's bytes are nowhere else; a file's can be read again.
 void PooledSource::collect() {
-  if (positional()) return drop_read();
+  if (positional()) return drop_reads();
   if (phase_ != Phase::kArrived || result_ <= 0) return;
   window().append(arrived_, arrived_at_, arrived_left_, buffers());
   arrived_.reset();
   phase_ = Phase::kNone;
 }
 
-uring::Ref<uring::Descriptor> PooledSource::take_descriptor() {
-  if (!orphans_.empty() || phase_ == Phase::kUnderWay) {
-    // The Ring cannot go on: the requests keep the descriptor, for ever.
-    set_error(uring::annotate(ring()->status(), where()));
-    return nullptr;
-  }
-  // Whoever reads on from the descriptor finds what is behind the bytes that we hand out.
-  if (positional()) lseek(descriptor_->fd(), static_cast<off_t>(window().end_pos()), SEEK_SET);
-  read_.reset();
-  return give_away(descriptor_);
-}
-
 void PooledSource::retire() {
-  drop_read();
+  drop_reads();
   for (const auto& orphan : orphans_) orphan->let_go();
   orphans_.clear();
   if (read_) read_->let_go();

@@ -24,11 +24,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
+#include "bufio/positioned_source.h"
+#include "bufio/reader_options.h"
 #include "bufio/reader_state.h"
 #include "uring/descriptor.h"
 #include "uring/descriptor_kind.h"
@@ -38,20 +37,15 @@
 
 namespace bufio {
 
-class PooledSource final : public ReaderState, public uring::PooledRead::Observer {
+class PooledSource final : public PositionedSource, public uring::PooledRead::Observer {
  public:
   // `kind` is that of the descriptor, and not direct.
   PooledSource(uring::Ref<uring::PoolCore> pool, uring::Ref<uring::Descriptor> descriptor,
                const uring::DescriptorKind& kind, const ReaderOptions& options);
 
-  std::string_view name() const override { return descriptor_->name(); }
   ReaderStats stats() const override;
-  absl::StatusOr<uint64_t> size() override;
-  absl::Status seek(uint64_t pos) override;
-  uint64_t skip_ahead(uint64_t n) override;
   bool quiesce() override;
   void collect() override;
-  uring::Ref<uring::Descriptor> take_descriptor() override;
   void retire() override;
 
  private:
@@ -66,15 +60,15 @@ class PooledSource final : public ReaderState, public uring::PooledRead::Observe
   void send();
   void take_arrived();
   void read_failed(int error);
-  void drop_read();
-  bool positional() const { return kind_ == uring::ReadKind::kPositional; }
+  void drop_reads() override;
+  bool in_flight() const override { return !orphans_.empty() || phase_ == Phase::kUnderWay; }
+  void drop_operations() override { read_.reset(); }
+  size_t largest_read() const override { return read_size_; }
 
   void read_completed(uring::PooledRead& read) override;
   void read_stranded(uring::PooledRead& read) override;
 
   uring::Ref<uring::PoolCore> pool_;
-  uring::Ref<uring::Descriptor> descriptor_;
-  uring::ReadKind kind_;
   size_t read_size_;
   uring::Ref<uring::PooledRead> read_;                  // null: not made yet
   std::vector<uring::Ref<uring::PooledRead>> orphans_;  // given up, and still in flight
@@ -84,7 +78,6 @@ class PooledSource final : public ReaderState, public uring::PooledRead::Observe
   uring::Ref<uring::Buffer> arrived_;
   size_t arrived_at_ = 0;    // in arrived_, of the bytes that the window has not got
   size_t arrived_left_ = 0;  // how many those are
-  uint64_t next_position_;   // in the file, of the next read
   ReaderStats stats_;
 };
 
