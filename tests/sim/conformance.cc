@@ -32,7 +32,10 @@ std::vector<SimKnobs> kinds_of_kernel() {
   buffers.buffer_at_end_one_in = 2;
   buffers.buffer_with_error_one_in = 2;
   buffers.end_multishot_one_in = 2;
-  return {SimKnobs{}, cancels, late, buffers};
+  SimKnobs zero_copy = late;
+  zero_copy.copied_one_in = 2;
+  zero_copy.bare_error_one_in = 2;
+  return {SimKnobs{}, cancels, late, buffers, zero_copy};
 }
 
 }  // namespace

@@ -6,7 +6,9 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -47,6 +49,41 @@ int World::socket() {
   return add(std::move(ours), std::move(other));
 }
 
+int World::tcp_socket() {
+  auto [ours, other] = make_tcp_sockets();
+  return add(std::move(ours), std::move(other));
+}
+
+int World::listening() {
+  OwnedFd fd = own(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // The system finds a name.
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  bool worked = bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(sa_family_t)) == 0 &&
+                listen(fd.get(), 16) == 0;
+  if (!worked) std::abort();
+  int number = fd.get();
+  ours_[number] = std::move(fd);
+  return number;
+}
+
+int World::unconnected() {
+  OwnedFd fd = own(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  int number = fd.get();
+  ours_[number] = std::move(fd);
+  return number;
+}
+
+void World::knock(int fd) {
+  sockaddr_storage address;
+  socklen_t size = sizeof address;
+  knocking_.push_back(own(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)));
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  if (getsockname(fd, generic, &size) != 0 || connect(knocking_.back().get(), generic, size) != 0) {
+    std::abort();
+  }
+}
+
 int World::writing_pipe() {
   auto [reading, writing] = make_pipe();
   return add(std::move(writing), std::move(reading));
@@ -61,6 +98,7 @@ void World::say(const std::vector<Completion>& completions) {
   for (const Completion& completion : completions) {
     std::string word = to_text(completion);
     if (completion.more()) word += "+";
+    if ((completion.flags & IORING_CQE_F_NOTIF) != 0) word += "!";
     if (completion.buffer().has_value()) word += "@" + std::to_string(*completion.buffer());
     say(word);
   }
@@ -94,6 +132,12 @@ int RealWorld::file(std::string_view bytes) {
 void RealWorld::feed(int fd, std::string_view bytes) {
   ssize_t written = ::write(other_ends_.at(fd).get(), bytes.data(), bytes.size());
   if (written != static_cast<ssize_t>(bytes.size())) std::abort();
+}
+
+void RealWorld::reset(int fd) {
+  linger at_once = {1, 0};
+  setsockopt(other_ends_.at(fd).get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  other_ends_.erase(fd);
 }
 
 size_t RealWorld::unread(int fd) {
@@ -180,6 +224,14 @@ int SimWorld::file(std::string_view bytes) {
   kernel_.attach_file(fd, std::string(bytes));
   ours_[fd] = std::move(made);
   return fd;
+}
+
+void SimWorld::attach(int fd) {
+  int domain = 0;
+  socklen_t size = sizeof domain;
+  streams_[fd] = kernel_.attach_stream(fd);
+  bool is_socket = getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0;
+  streams_[fd]->set_zero_copy(is_socket && domain != AF_UNIX);
 }
 
 void SimWorld::end(int fd) {

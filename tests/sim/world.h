@@ -8,6 +8,7 @@
 #ifndef TESTS_SIM_WORLD_H_
 #define TESTS_SIM_WORLD_H_
 
+#include <cerrno>
 #include <map>
 #include <memory>
 #include <string>
@@ -35,14 +36,24 @@ class World {
   // The reading end of a pipe, or one end of a pair of sockets. The world has the other.
   int pipe();
   int socket();
+  // The same over TCP.
+  int tcp_socket();
   // The writing end of a pipe.
   int writing_pipe();
+  // A Unix socket that listens, and one that is not connected yet; both are the system's in both
+  // worlds.
+  int listening();
+  int unconnected();
+  // Somebody connects to a listening one.
+  void knock(int fd);
   void close(int fd) { ours_.erase(fd); }
 
   // --- what the other end does
   virtual void feed(int fd, std::string_view bytes) = 0;
   // It is closed: the end, to a reader; nobody there, to a writer.
   virtual void end(int fd) = 0;
+  // It is closed by force, as TCP resets a connection.
+  virtual void reset(int fd) = 0;
   virtual size_t unread(int fd) = 0;
   // Uses up a writer's room, and gives some back.
   virtual void fill(int fd) = 0;
@@ -67,7 +78,7 @@ class World {
 
   // --- what was seen
   void say(std::string_view word);
-  // "1:5+@3": request, result or error, more to come, number of the buffer.
+  // "1:5+@3": request, result or error, more to come, number of the buffer. "1:0!": a notification.
   void say(const std::vector<Completion>& completions);
   // Enters, waiting for so many (for 2 seconds at most), and says what came.
   void run(RawRing& ring, unsigned min_complete = 0);
@@ -85,6 +96,7 @@ class World {
   std::map<int, OwnedFd> other_ends_;
 
  private:
+  std::vector<OwnedFd> knocking_;
   std::string said_;
   std::string why_not_;
 };
@@ -98,6 +110,7 @@ class RealWorld final : public World {
   int file(std::string_view bytes) override;
   void feed(int fd, std::string_view bytes) override;
   void end(int fd) override { other_ends_.erase(fd); }
+  void reset(int fd) override;
   size_t unread(int fd) override;
   void fill(int fd) override;
   void drain(int fd) override;
@@ -127,6 +140,7 @@ class SimWorld final : public World {
   int file(std::string_view bytes) override;
   void feed(int fd, std::string_view bytes) override { streams_.at(fd)->feed(bytes); }
   void end(int fd) override;
+  void reset(int fd) override { streams_.at(fd)->fail_writing(ECONNRESET); }
   size_t unread(int fd) override { return streams_.at(fd)->unread(); }
   void fill(int fd) override { streams_.at(fd)->set_room(0); }
   void drain(int fd) override { streams_.at(fd)->set_room(size_t{1} << 16); }
@@ -138,7 +152,7 @@ class SimWorld final : public World {
   void interrupt_waits(bool on) override { kernel_.knobs().interrupted_wait_one_in = on ? 1 : 0; }
 
  private:
-  void attach(int fd) override { streams_[fd] = kernel_.attach_stream(fd); }
+  void attach(int fd) override;
 
   SimKernel kernel_;
   std::map<int, std::shared_ptr<SimStream>> streams_;

@@ -20,6 +20,8 @@ std::string_view state_name(SimRequest::State state) {
       return "armed";
     case SimRequest::State::kRunning:
       return "running";
+    case SimRequest::State::kNotifying:
+      return "notifying";
     case SimRequest::State::kDone:
       break;
   }

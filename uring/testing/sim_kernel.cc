@@ -49,6 +49,7 @@ int probe(const SimKnobs& knobs, io_uring_probe& probe, unsigned count) {
     probe.ops[opcode].op = static_cast<__u8>(opcode);
     bool known = !sim_opcode_name(static_cast<uint8_t>(opcode)).empty();
     if (opcode == kReadMultishotOpcode && !knobs.multishot) known = false;
+    if (is_zero_copy(static_cast<uint8_t>(opcode)) && !knobs.zero_copy) known = false;
     probe.ops[opcode].flags = known ? IO_URING_OP_SUPPORTED : 0;
   }
   probe.last_op = kReadMultishotOpcode;
@@ -72,6 +73,7 @@ void SimKernel::attach(int fd, std::shared_ptr<SimObject> object) {
 
 std::shared_ptr<SimFile> SimKernel::attach_file(int fd, std::string bytes) {
   auto file = std::make_shared<SimFile>(std::move(bytes));
+  if ((fcntl(fd, F_GETFL) & O_APPEND) != 0) file->set_append();
   attach(fd, file);
   return file;
 }
@@ -289,8 +291,10 @@ bool SimKernel::wait_for_system(const SimRing& ring) {
     if (request->ring != &ring || request->object == nullptr) continue;
     if (dynamic_cast<SystemObject*>(request->object.get()) == nullptr) continue;
     short events = request->kind == SimRequest::Kind::kPoll    ? request->events
-                   : request->kind == SimRequest::Kind::kWrite ? short{POLLOUT}
-                                                               : short{POLLIN};
+                   : request->kind == SimRequest::Kind::kWrite ||
+                           request->kind == SimRequest::Kind::kConnect
+                       ? short{POLLOUT}
+                       : short{POLLIN};
     entries.push_back({request->fd, events, 0});
   }
   if (entries.empty()) return false;

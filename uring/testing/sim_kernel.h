@@ -14,7 +14,7 @@
 // went while the kernel worked on it is a violation(), listed and never acted on.
 //
 // What a descriptor stands for is a SimFile or a SimStream that was attached to it; any other one
-// is served by the system, when it would not block. docs/simulation.md says what is modelled and
+// is served by the system, when it would not block; so are listening sockets and connecting. docs/simulation.md says what is modelled and
 // how that was compared with the real kernel. Not thread-safe; costs a few system calls (fstat) for
 // each request, and allocates nothing once as many requests have been in flight as ever will be.
 
@@ -148,7 +148,9 @@ class SimKernel final : public Kernel {
   // sim_take.cc: from entries to requests
   bool take(SimRing& ring);
   int read_entry(const io_uring_sqe& entry, SimRequest& request);
+  int read_socket_call(const io_uring_sqe& entry, SimRequest& request);
   int read_transfer(const io_uring_sqe& entry, SimRequest& request);
+  void read_vectors(SimRequest& request, const iovec* vectors, size_t count);
   int find_object(SimRequest& request);
   void cancel(SimRequest& request);
   int cancel_target(SimRequest& target);
@@ -159,6 +161,7 @@ class SimKernel final : public Kernel {
   bool advance_request(SimRequest& request);
   bool begin(SimRequest& request);
   bool begin_transfer(SimRequest& request);
+  bool begin_socket_call(SimRequest& request);
   bool claim(SimRequest& request);
   bool fails_now(SimRequest& request);
   bool select_buffer(SimRequest& request);
@@ -166,10 +169,16 @@ class SimKernel final : public Kernel {
   void copy_bytes(SimRequest& request, size_t size);
   void end(SimRequest& request, int64_t result);
   void post(SimRequest& request);
+  void post_last(SimRequest& request, const SimCompletion& completion);
+  void notify(SimRequest& request);
   void post_to(SimRing& ring, const SimCompletion& completion);
   void retire(SimRequest& request);
   SimRequest& fresh_request();
   bool pause(SimRequest& request);
+
+  // sim_socket.cc: connections
+  bool accept(SimRequest& request);
+  bool connect(SimRequest& request);
 
   // sim_check.cc: what must never happen, and what did
   void check_descriptor(SimRequest& request);

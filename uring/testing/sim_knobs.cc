@@ -47,6 +47,9 @@ SimKnobs random_knobs(Choices& choices) {
   knobs.fixed_buffers = choices.below(3) != 2;
   knobs.provided_buffers = choices.below(4) != 3;
   knobs.multishot = choices.below(4) != 3;
+  knobs.copied_one_in = sometimes(choices, 1, 4);
+  knobs.bare_error_one_in = sometimes(choices, 1, 4);
+  knobs.zero_copy = choices.below(4) != 3;
   if (choices.below(4) == 3) knobs.setup_flags_refused |= IORING_SETUP_DEFER_TASKRUN;
   if (choices.below(8) == 7) {
     knobs.setup_flags_refused |= IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL;

@@ -32,7 +32,11 @@ struct SimKnobs {
   uint32_t again_one_in = 0;          // EAGAIN, nothing read
   uint32_t error_one_in = 0;          // one of `errors`, nothing read
   std::vector<int> errors;            // positive errnos
-  uint32_t end_multishot_one_in = 0;  // a multishot request ends with a completion that has bytes
+  uint32_t end_multishot_one_in = 0;  // a multishot request ends with a completion that has bytes,
+                                      // or a connection
+  // --- zero copy
+  uint32_t copied_one_in = 0;      // a notification says that the bytes were copied all the same
+  uint32_t bare_error_one_in = 0;  // a send that fails has no notification
 
   // --- cancelling: the first that happens; else the kernel answers by the book. What was not
   // cancelled by the book goes on if it has bytes, or ends with ECANCELED or EINTR when nothing
@@ -66,6 +70,7 @@ struct SimKnobs {
   bool fixed_buffers = true;
   bool provided_buffers = true;
   bool multishot = true;
+  bool zero_copy = true;
   unsigned setup_flags_refused = 0;  // IORING_SETUP_* that it does not know: EINVAL
 };
 

@@ -1,6 +1,7 @@
 #include "uring/testing/sim_objects.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,10 +28,11 @@ ssize_t SimFile::read(uint64_t offset, size_t size, std::string& into) {
 
 ssize_t SimFile::write(uint64_t offset, std::string_view bytes) {
   if (static_cast<int64_t>(offset) < -1) return -EINVAL;
-  uint64_t at = offset == kPosition ? position_ : offset;
+  if (appends_) position_ = bytes_.size();
+  uint64_t at = offset == kPosition || appends_ ? position_ : offset;
   if (at + bytes.size() > bytes_.size()) bytes_.resize(at + bytes.size());
   std::copy(bytes.begin(), bytes.end(), bytes_.begin() + static_cast<ptrdiff_t>(at));
-  if (offset == kPosition) position_ += bytes.size();
+  if (offset == kPosition || appends_) position_ += bytes.size();
   return static_cast<ssize_t>(bytes.size());
 }
 
@@ -45,7 +47,7 @@ short SimStream::ready(short events) const {
   found &= events;
   // These are told whether they were asked for or not.
   if (ended_ && socket_) found |= POLLRDHUP;
-  if (error_ != 0 || (hung_up_ && writing && !socket_)) found |= POLLERR;
+  if (error_ != 0 || write_error_ != 0 || (hung_up_ && writing && !socket_)) found |= POLLERR;
   if (ended_ && (!socket_ || hung_up_)) found |= POLLHUP;
   return static_cast<short>(found);
 }
@@ -65,6 +67,7 @@ ssize_t SimStream::read(uint64_t /*offset*/, size_t size, std::string& into) {
 }
 
 ssize_t SimStream::reserve(size_t size) {
+  if (write_error_ != 0) return -std::exchange(write_error_, 0);
   if (hung_up_) return -EPIPE;
   size = std::min(size, room_);
   if (room_ != SIZE_MAX) room_ -= size;
@@ -85,7 +88,8 @@ short SystemObject::ready(short events) const {
 
 ssize_t SystemObject::read(uint64_t offset, size_t size, std::string& into) {
   into.resize(size);
-  ssize_t result = offset == kPosition
+  ssize_t result = socket_ ? ::recv(fd_, into.data(), size, MSG_DONTWAIT)
+                   : offset == kPosition
                        ? ::read(fd_, into.data(), size)
                        : ::pread(fd_, into.data(), size, static_cast<off_t>(offset));
   if (result < 0 && errno == ESPIPE) result = ::read(fd_, into.data(), size);
@@ -95,7 +99,9 @@ ssize_t SystemObject::read(uint64_t offset, size_t size, std::string& into) {
 }
 
 ssize_t SystemObject::write(uint64_t offset, std::string_view bytes) {
-  ssize_t result = offset == kPosition
+  ssize_t result = socket_
+                       ? ::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                   : offset == kPosition
                        ? ::write(fd_, bytes.data(), bytes.size())
                        : ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
   if (result < 0 && errno == ESPIPE) {

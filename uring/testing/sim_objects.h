@@ -42,6 +42,7 @@ class SimObject {
   virtual ssize_t reserve(size_t size) = 0;
   // Takes in what was reserved. Returns how many bytes, or a negative errno.
   virtual ssize_t write(uint64_t offset, std::string_view bytes) = 0;
+  virtual bool can_zero_copy() const { return false; }
 };
 
 // A regular file: bytes at offsets. Grows when it is written to.
@@ -57,10 +58,13 @@ class SimFile final : public SimObject {
   ssize_t read(uint64_t offset, size_t size, std::string& into) override;
   ssize_t reserve(size_t size) override { return static_cast<ssize_t>(size); }
   ssize_t write(uint64_t offset, std::string_view bytes) override;
+  // As if it had been opened with O_APPEND.
+  void set_append() { appends_ = true; }
 
  private:
   std::string bytes_;
   uint64_t position_ = 0;
+  bool appends_ = false;
 };
 
 // One end of a pipe or socket. The test is its other end.
@@ -79,7 +83,15 @@ class SimStream final : public SimObject {
   const std::string& written() const { return written_; }
   // Room for so many bytes more; a writer waits when it is used up.
   void set_room(size_t bytes) { room_ = bytes; }
+  size_t room() const { return room_; }
   void hang_up() { hung_up_ = true; }  // writing is EPIPE from now on
+  // The next writing is this error, ECONNRESET for one, and what comes then is EPIPE.
+  void fail_writing(int error) {
+    write_error_ = error;
+    hung_up_ = true;
+  }
+  // Whether it can be sent to without a copy; else that is EOPNOTSUPP, as on a Unix socket.
+  void set_zero_copy(bool can) { zero_copy_ = can; }
 
   short ready(short events) const override;
   bool pollable() const override { return true; }
@@ -87,6 +99,7 @@ class SimStream final : public SimObject {
   ssize_t read(uint64_t offset, size_t size, std::string& into) override;
   ssize_t reserve(size_t size) override;
   ssize_t write(uint64_t offset, std::string_view bytes) override;
+  bool can_zero_copy() const override { return zero_copy_; }
 
  private:
   bool socket_;
@@ -95,15 +108,18 @@ class SimStream final : public SimObject {
   std::string written_;
   size_t room_ = SIZE_MAX;
   int error_ = 0;
+  int write_error_ = 0;
   bool ended_ = false;
   bool hung_up_ = false;
+  bool zero_copy_ = true;
 };
 
 // Whatever the system has under this number, as long as the number is open. One system call to look
 // whether it is ready, one to read or write.
 class SystemObject final : public SimObject {
  public:
-  SystemObject(int fd, bool pollable) : fd_(fd), pollable_(pollable) {}
+  SystemObject(int fd, bool pollable, bool socket)
+      : fd_(fd), pollable_(pollable), socket_(socket) {}
 
   short ready(short events) const override;
   bool pollable() const override { return pollable_; }
@@ -115,6 +131,7 @@ class SystemObject final : public SimObject {
  private:
   int fd_;
   bool pollable_;
+  bool socket_;
 };
 
 }  // namespace uring::testing

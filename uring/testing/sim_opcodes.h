@@ -38,6 +38,16 @@ constexpr std::string_view sim_opcode_name(uint8_t opcode) {
       return "writev";
     case IORING_OP_SEND:
       return "send";
+    case IORING_OP_SENDMSG:
+      return "sendmsg";
+    case IORING_OP_SEND_ZC:
+      return "send_zc";
+    case IORING_OP_SENDMSG_ZC:
+      return "sendmsg_zc";
+    case IORING_OP_ACCEPT:
+      return "accept";
+    case IORING_OP_CONNECT:
+      return "connect";
     case IORING_OP_FSYNC:
       return "fsync";
     case IORING_OP_POLL_ADD:
@@ -51,6 +61,10 @@ constexpr std::string_view sim_opcode_name(uint8_t opcode) {
     default:
       return "";
   }
+}
+
+constexpr bool is_zero_copy(uint8_t opcode) {
+  return opcode == IORING_OP_SEND_ZC || opcode == IORING_OP_SENDMSG_ZC;
 }
 
 }  // namespace uring::testing

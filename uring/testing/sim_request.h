@@ -3,13 +3,14 @@
 // One request of a simulated kernel, from the taking of its entry to its terminal completion.
 //
 //   armed ──it can go on──▶ running ──all copied──▶ done ──completion posted──▶ gone
-//     │                        ▲                      ▲ │
-//     │                        └──────a multishot─────┼─┘
+//     │                        ▲                      ▲ │                        ▲
+//     │                        └──────a multishot─────┼─┼─zero copy─▶ notifying ─┘
 //     └──cancelled, or an error───────────────────────┘
 //
 // An armed request has taken nothing from its object, so it can be cancelled and nothing is lost. A
 // running one has: its bytes are its own, and it will deliver them, whatever is asked of it. When
-// its ring is torn down it becomes a ghost, which goes on and posts nothing.
+// its ring is torn down it becomes a ghost, which goes on and posts nothing. A zero-copy send that has
+// told its result reads its memory still, until its notification.
 
 #ifndef URING_TESTING_SIM_REQUEST_H_
 #define URING_TESTING_SIM_REQUEST_H_
@@ -38,8 +39,19 @@ struct DescriptorIdentity {
 };
 
 struct SimRequest {
-  enum class Kind : uint8_t { kNothing, kRead, kWrite, kPoll, kOpen, kClose, kCancel };
-  enum class State : uint8_t { kArmed, kRunning, kDone };
+  enum class Kind : uint8_t {
+    kNothing,
+    kRead,
+    kWrite,
+    kSync,
+    kPoll,
+    kAccept,
+    kConnect,
+    kOpen,
+    kClose,
+    kCancel
+  };
+  enum class State : uint8_t { kArmed, kRunning, kDone, kNotifying };
 
   SimRing* ring = nullptr;  // null: a ghost
   uint64_t number = 0;      // how manieth entry it was
@@ -55,7 +67,7 @@ struct SimRequest {
   std::shared_ptr<SimObject> object;
   uint64_t offset = 0;
   short events = 0;
-  std::string path;
+  std::string path;  // or a socket's address
   int open_flags = 0;
   mode_t mode = 0;
 
@@ -66,6 +78,9 @@ struct SimRequest {
   bool selects_buffer = false;
   uint16_t group = 0;
   bool multishot = false;
+  bool zero_copy = false;
+  bool tells_usage = false;  // its notification says whether the bytes were copied
+  bool raises_signal = false;
   uint32_t completion_flags = 0;  // F_BUFFER and the buffer's number
 
   // --- how far it is
@@ -75,6 +90,7 @@ struct SimRequest {
   bool memory_gone = false;  // reported, and not to be touched
   bool reported = false;     // its descriptor was, too
   bool paused = false;       // once before its completion
+  bool connecting = false;   // the system does, in the background
   unsigned pieces = 0;
   std::string bytes;  // taken from the object, or to be given to it
   size_t claimed = 0;

@@ -28,6 +28,10 @@ bool ready(const SimRequest& request) {
       return request.object->ready(POLLOUT) != 0;
     case Kind::kPoll:
       return request.object->ready(request.events) != 0;
+    case Kind::kAccept:
+      return request.object->ready(POLLIN) != 0;
+    case Kind::kConnect:
+      return !request.connecting || request.object->ready(POLLOUT) != 0;
     default:
       return true;
   }
@@ -106,6 +110,9 @@ bool SimKernel::advance_request(SimRequest& request) {
     case State::kRunning:
       copy(request);
       return true;
+    case State::kNotifying:
+      notify(request);
+      return true;
     case State::kDone:
       break;
   }
@@ -124,7 +131,8 @@ bool SimKernel::pause(SimRequest& request) {
 bool SimKernel::begin(SimRequest& request) {
   if (request.doomed) {
     // Whoever asked for the cancelling does not know, and bytes may have come first.
-    bool transfers = request.kind == Kind::kRead || request.kind == Kind::kWrite;
+    bool transfers = request.kind == Kind::kRead || request.kind == Kind::kWrite ||
+                     (request.kind == Kind::kAccept && request.ring != nullptr);
     bool goes_on = request.ring != nullptr || !request.selects_buffer;
     if (!transfers || !goes_on || !ready(request) || choices_.below(2) == 0) {
       end(request, choices_.one_in(knobs_.cancel_eintr_one_in) ? -EINTR : -ECANCELED);
@@ -137,6 +145,7 @@ bool SimKernel::begin(SimRequest& request) {
   if (!fails) {
     switch (request.kind) {
       case Kind::kNothing:
+      case Kind::kSync:
         end(request, 0);
         break;
       case Kind::kPoll: {
@@ -163,6 +172,9 @@ bool SimKernel::begin(SimRequest& request) {
       case Kind::kRead:
       case Kind::kWrite:
         return begin_transfer(request);
+      case Kind::kAccept:
+      case Kind::kConnect:
+        return begin_socket_call(request);
       case Kind::kCancel:
         break;
     }
@@ -181,14 +193,24 @@ bool SimKernel::begin_transfer(SimRequest& request) {
   return true;
 }
 
+bool SimKernel::begin_socket_call(SimRequest& request) {
+  if (!(request.kind == Kind::kAccept ? accept(request) : connect(request))) return false;
+  if (!pause(request)) post(request);
+  return true;
+}
+
 // The failures that take nothing, each at the first try.
 bool SimKernel::fails_now(SimRequest& request) {
   bool transfers = request.kind == Kind::kRead || request.kind == Kind::kWrite;
-  if (!transfers && request.kind != Kind::kPoll && request.kind != Kind::kOpen) return false;
+  bool waits = transfers || request.kind == Kind::kAccept;
+  bool goes_on = request.kind == Kind::kConnect;  // by itself, when it was interrupted
+  bool others = request.kind == Kind::kPoll || request.kind == Kind::kOpen ||
+                request.kind == Kind::kSync || goes_on;
+  if (!waits && !others) return false;
   int error = 0;
-  if (choices_.one_in(knobs_.interrupted_one_in)) {
+  if (!goes_on && choices_.one_in(knobs_.interrupted_one_in)) {
     error = EINTR;
-  } else if (transfers && choices_.one_in(knobs_.again_one_in)) {
+  } else if (waits && choices_.one_in(knobs_.again_one_in)) {
     error = EAGAIN;
   } else if (!knobs_.errors.empty() && choices_.one_in(knobs_.error_one_in)) {
     error = knobs_.errors[choices_.below(static_cast<uint32_t>(knobs_.errors.size()))];
@@ -226,6 +248,7 @@ bool SimKernel::claim(SimRequest& request) {
       : reads ? request.object->read(request.offset, std::max<size_t>(size, 1), request.bytes)
               : request.object->reserve(size);
   if (result < 0) {
+    if (result == -EPIPE && request.raises_signal) violation(request, "SIGPIPE was raised");
     end(request, result);
     return true;
   }
@@ -307,28 +330,63 @@ void SimKernel::end(SimRequest& request, int64_t result) {
 void SimKernel::post(SimRequest& request) {
   check_descriptor(request);
   for (const iovec& part : request.memory) check_memory(request, part.iov_base, part.iov_len);
-  bool more = request.multishot && request.result > 0 && request.ring != nullptr &&
-              !request.ring->full() && !choices_.one_in(knobs_.end_multishot_one_in);
+  bool again = request.multishot && request.result > 0 && request.ring != nullptr &&
+               !request.ring->full() && !choices_.one_in(knobs_.end_multishot_one_in);
+  bool notifies = request.zero_copy &&
+                  (request.result >= 0 || !choices_.one_in(knobs_.bare_error_one_in));
+  bool more = again || notifies;
   log_request("complete", request, ": ", request.result, more ? " and more to come" : "");
-  if (request.ring != nullptr) {
-    SimCompletion completion = {request.user_data, request.result, request.completion_flags};
-    if (more) completion.flags |= IORING_CQE_F_MORE;
-    if (!more && choices_.one_in(knobs_.repeat_one_in)) {
-      echoes_.push_back({request.ring, completion});
-    }
-    if (!more && choices_.one_in(knobs_.drop_one_in)) {
-      ++counts_.lies;
-      request.ring->drop();
-    } else {
-      post_to(*request.ring, completion);
-    }
+  SimCompletion completion = {request.user_data, request.result, request.completion_flags};
+  if (!more) return post_last(request, completion);
+  completion.flags |= IORING_CQE_F_MORE;
+  if (request.ring != nullptr) post_to(*request.ring, completion);
+  if (notifies) {
+    request.state = State::kNotifying;
+    request.names_descriptor = false;
+    return;
   }
-  if (!more) return retire(request);
   request.waits_first = !choices_.one_in(knobs_.eager_buffers_one_in);
   request.state = State::kArmed;
   request.tried = false;
   request.pieces = 0;
   request.completion_flags = 0;
+}
+
+void SimKernel::post_last(SimRequest& request, const SimCompletion& completion) {
+  if (request.ring == nullptr) {
+    // Nobody will ever hear of it.
+    if (request.kind == Kind::kAccept && request.result >= 0) close(request.result);
+    return retire(request);
+  }
+  if (choices_.one_in(knobs_.repeat_one_in)) echoes_.push_back({request.ring, completion});
+  if (choices_.one_in(knobs_.drop_one_in)) {
+    ++counts_.lies;
+    request.ring->drop();
+  } else {
+    post_to(*request.ring, completion);
+  }
+  retire(request);
+}
+
+// The bytes may leave as late as now: they must be what they were.
+void SimKernel::notify(SimRequest& request) {
+  std::string sent(request.bytes, 0, request.copied);
+  bool changed = false;
+  size_t begin = 0;
+  for (const iovec& part : request.memory) {
+    size_t count = std::min(part.iov_len, sent.size() - begin);
+    if (!check_memory(request, part.iov_base, part.iov_len)) continue;
+    std::string now(count, '\0');
+    kernel_copy(now.data(), static_cast<char*>(part.iov_base), count);
+    changed |= sent.compare(begin, count, now) != 0;
+    begin += count;
+  }
+  if (changed && !request.memory_gone)
+    violation(request, "bytes were changed while a zero-copy send was to read them");
+  int32_t usage = 0;
+  if (request.tells_usage && choices_.one_in(knobs_.copied_one_in)) usage = INT32_MIN;
+  log_request("notify", request, ": ", usage);
+  post_last(request, {request.user_data, usage, IORING_CQE_F_NOTIF});
 }
 
 void SimKernel::post_to(SimRing& ring, const SimCompletion& completion) {

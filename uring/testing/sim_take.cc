@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -27,7 +28,26 @@ constexpr unsigned kCancelFlags =
 // What one request transfers at most.
 constexpr size_t kMostBytes = INT_MAX & ~size_t{4095};
 
-bool is_socket_call(uint8_t opcode) { return opcode == IORING_OP_RECV || opcode == IORING_OP_SEND; }
+// linux/io_uring.h since 6.2.
+constexpr unsigned kReportUsage = 1U << 3;
+
+bool is_message(uint8_t opcode) {
+  return opcode == IORING_OP_SENDMSG || opcode == IORING_OP_SENDMSG_ZC;
+}
+
+bool is_send(uint8_t opcode) {
+  return opcode == IORING_OP_SEND || opcode == IORING_OP_SEND_ZC || is_message(opcode);
+}
+
+bool is_socket_call(uint8_t opcode) { return opcode == IORING_OP_RECV || is_send(opcode); }
+
+bool is_connecting(Kind kind) { return kind == Kind::kAccept || kind == Kind::kConnect; }
+
+bool listens(int fd) {
+  int on = 0;
+  socklen_t size = sizeof on;
+  return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &size) == 0 && on != 0;
+}
 
 bool is_fixed(uint8_t opcode) {
   return opcode == IORING_OP_READ_FIXED || opcode == IORING_OP_WRITE_FIXED;
@@ -67,7 +87,8 @@ bool SimKernel::take(SimRing& ring) {
   }
   if (held_) {
     // It gets as far as the page that is missing.
-    if (request.object != nullptr && request.kind != Kind::kPoll) claim(request);
+    bool transfers = request.kind == Kind::kRead || request.kind == Kind::kWrite;
+    if (request.object != nullptr && transfers) claim(request);
     return true;
   }
   bool background = (entry.flags & IOSQE_ASYNC) != 0;
@@ -89,6 +110,7 @@ int SimKernel::read_entry(const io_uring_sqe& entry, SimRequest& request) {
     case IORING_OP_NOP:
       return request.selects_buffer ? -EOPNOTSUPP : 0;
     case IORING_OP_FSYNC:
+      request.kind = Kind::kSync;
       request.fd = entry.fd;
       request.names_descriptor = true;
       return 0;
@@ -120,9 +142,36 @@ int SimKernel::read_entry(const io_uring_sqe& entry, SimRequest& request) {
       request.kind = Kind::kClose;
       request.fd = entry.fd;
       return 0;
+    case IORING_OP_ACCEPT:
+    case IORING_OP_CONNECT:
+      return read_socket_call(entry, request);
     default:
       return read_transfer(entry, request);
   }
+}
+
+int SimKernel::read_socket_call(const io_uring_sqe& entry, SimRequest& request) {
+  request.fd = entry.fd;
+  request.names_descriptor = true;
+  const auto* address = reinterpret_cast<const char*>(entry.addr);
+  if (entry.opcode == IORING_OP_CONNECT) {
+    request.kind = Kind::kConnect;
+    if (check_memory(request, address, entry.off)) request.path.assign(address, entry.off);
+    return 0;
+  }
+  request.kind = Kind::kAccept;
+  request.open_flags = static_cast<int>(entry.accept_flags);
+  request.multishot = (entry.ioprio & IORING_ACCEPT_MULTISHOT) != 0;
+  bool known = (entry.ioprio & ~IORING_ACCEPT_MULTISHOT) == 0 && entry.file_index == 0;
+  // The peer's address is not told here: getpeername(2) does it as well.
+  return known && address == nullptr && (knobs_.multishot || !request.multishot) ? 0 : -EINVAL;
+}
+
+void SimKernel::read_vectors(SimRequest& request, const iovec* vectors, size_t count) {
+  request.length = 0;
+  if (!check_memory(request, vectors, count * sizeof(iovec))) return;
+  request.memory.assign(vectors, vectors + count);
+  for (const iovec& vector : request.memory) request.length += vector.iov_len;
 }
 
 int SimKernel::read_transfer(const io_uring_sqe& entry, SimRequest& request) {
@@ -137,11 +186,22 @@ int SimKernel::read_transfer(const io_uring_sqe& entry, SimRequest& request) {
     case IORING_OP_WRITE_FIXED:
     case IORING_OP_WRITEV:
     case IORING_OP_SEND:
+    case IORING_OP_SENDMSG:
+    case IORING_OP_SEND_ZC:
+    case IORING_OP_SENDMSG_ZC:
       request.kind = Kind::kWrite;
       if (request.selects_buffer) return -EOPNOTSUPP;
       break;
     default:
       request.kind = Kind::kRead;
+  }
+  if (is_send(entry.opcode)) request.raises_signal = (entry.msg_flags & MSG_NOSIGNAL) == 0;
+  if (is_zero_copy(entry.opcode)) {
+    if (!knobs_.zero_copy) return -EINVAL;
+    // From here on there is a notification, however it ends.
+    request.zero_copy = true;
+    request.tells_usage = (entry.ioprio & kReportUsage) != 0;
+    if ((entry.ioprio & ~kReportUsage) != 0) return -EINVAL;
   }
   if (entry.opcode == kReadMultishotOpcode ||
       (entry.opcode == IORING_OP_RECV && (entry.ioprio & IORING_RECV_MULTISHOT) != 0)) {
@@ -151,11 +211,14 @@ int SimKernel::read_transfer(const io_uring_sqe& entry, SimRequest& request) {
   }
   if (entry.opcode == IORING_OP_READV || entry.opcode == IORING_OP_WRITEV) {
     if (request.selects_buffer || entry.len > IOV_MAX) return -EINVAL;
+    read_vectors(request, reinterpret_cast<const iovec*>(entry.addr), entry.len);
+  } else if (is_message(entry.opcode)) {
+    const auto* message = reinterpret_cast<const msghdr*>(entry.addr);
     request.length = 0;
-    const auto* vectors = reinterpret_cast<const iovec*>(entry.addr);
-    if (!check_memory(request, vectors, entry.len * sizeof(iovec))) return 0;
-    request.memory.assign(vectors, vectors + entry.len);
-    for (const iovec& vector : request.memory) request.length += vector.iov_len;
+    if (!check_memory(request, message, sizeof *message)) return 0;
+    if (message->msg_namelen > 0 || message->msg_controllen > 0) return -EINVAL;
+    if (message->msg_iovlen > IOV_MAX) return -EMSGSIZE;
+    read_vectors(request, message->msg_iov, message->msg_iovlen);
   } else if (!request.selects_buffer) {
     request.memory.push_back({data, request.length});
   } else {
@@ -174,27 +237,31 @@ int SimKernel::find_object(SimRequest& request) {
   }
   request.identity = {now.st_dev, now.st_ino};
   bool regular = S_ISREG(now.st_mode) || S_ISBLK(now.st_mode);
-  if (request.kind == Kind::kNothing) return regular ? 0 : -EINVAL;
+  if (request.kind == Kind::kSync) return regular ? 0 : -EINVAL;
+  bool socket = S_ISSOCK(now.st_mode);
+  if (is_connecting(request.kind) && !socket) return -ENOTSOCK;
+  if (request.kind == Kind::kAccept && !listens(request.fd)) return -EINVAL;
   int access;
   auto attachment = attachments_.find(request.fd);
-  if (attachment != attachments_.end() && attachment->second.identity == request.identity) {
+  if (!is_connecting(request.kind) && attachment != attachments_.end() && attachment->second.identity == request.identity) {
     request.object = attachment->second.object;
     access = attachment->second.access;
   } else {
     bool pollable = !regular && !S_ISDIR(now.st_mode);
-    request.object = std::make_shared<SystemObject>(request.fd, pollable);
+    request.object = std::make_shared<SystemObject>(request.fd, pollable, socket);
     access = fcntl(request.fd, F_GETFL) & O_ACCMODE;
   }
   if (request.kind == Kind::kRead && access == O_WRONLY) return -EBADF;
   if (request.kind == Kind::kWrite && access == O_RDONLY) return -EBADF;
   // Pipes do not look at offsets.
   bool somewhere = request.offset != 0 && request.offset != SimObject::kPosition;
-  if (S_ISSOCK(now.st_mode) && somewhere) return -ESPIPE;
+  if (socket && somewhere && !is_connecting(request.kind)) return -ESPIPE;
   if (is_fixed(request.opcode)) {
     const iovec& memory = request.memory.front();
     if (!request.ring->fixed(request.group, memory.iov_base, memory.iov_len)) return -EFAULT;
   }
-  if (is_socket_call(request.opcode) && !S_ISSOCK(now.st_mode)) return -ENOTSOCK;
+  if (is_socket_call(request.opcode) && !socket) return -ENOTSOCK;
+  if (request.zero_copy && !request.object->can_zero_copy()) return -EOPNOTSUPP;
   if (request.opcode == kReadMultishotOpcode && !request.object->pollable()) return -EBADFD;
   return 0;
 }
@@ -210,6 +277,8 @@ void SimKernel::cancel(SimRequest& request) {
   int answer = -ENOENT;
   for (const std::unique_ptr<SimRequest>& target : live_) {
     if (target->ring != request.ring || target->kind == Kind::kCancel) continue;
+    // It is over; what notifies is no request that could be found.
+    if (target->state == State::kNotifying) continue;
     bool matches = any || (by_fd ? target->fd == request.fd : target->user_data == request.offset);
     if (!matches) continue;
     answer = cancel_target(*target);
