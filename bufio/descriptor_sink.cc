@@ -154,6 +154,7 @@ void DescriptorSink::sync_completed(uring::SyncOperation& sync) {
 }
 
 void DescriptorSink::sync_stranded(uring::SyncOperation&) {
+  sync_stranded_ = true;
   sync_status_ = uring::annotate(ring()->status(), where());
   fail(sync_status_);
 }

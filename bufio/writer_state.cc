@@ -260,6 +260,16 @@ void WriterState::fail(absl::Status error) {
 
 // --- the end -------------------------------------------------------------------------------------
 
+void WriterState::set_closed() {
+  closed_ = true;
+  refresh();
+}
+
+void WriterState::set_shut_down() {
+  shut_down_ = true;
+  refresh();
+}
+
 void WriterState::writer_gone() {
   fail_pending(absl::FailedPreconditionError(
       absl::StrCat(uring::as_absl(name()), ": the Writer was destroyed")));

@@ -94,8 +94,9 @@ class WriterState : public uring::RefCounted<WriterState>,
   // The Writer handle is gone: lets go of everything, reports what is lost, and fails the call that
   // waits.
   void writer_gone();
-  void set_closed() { closed_ = true; }
-  void set_shut_down() { shut_down_ = true; }
+  // From here on nothing is accepted, whatever room there is.
+  void set_closed();
+  void set_shut_down();
   WriterStats stats() const { return stats_; }
 
   // --- what sinks provide ------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/simulate/reader_actor.h"
+#include "tests/simulate/writer_actor.h"
 
 namespace bufio::simulate {
 namespace {
@@ -23,6 +24,7 @@ struct Kind {
 // New kinds go to the end.
 constexpr Kind kKinds[] = {
     {"reader", make<ReaderActor>},
+    {"writer", make<WriterActor>},
 };
 
 }  // namespace

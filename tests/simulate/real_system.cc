@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <thread>
 #include <utility>
@@ -48,6 +50,75 @@ class WritingEnd final : public FarEnd {
 
  private:
   int fd_;
+};
+
+class ReadingEnd final : public Outlet {
+ public:
+  explicit ReadingEnd(int fd) : fd_(fd) { fcntl(fd, F_SETFL, O_NONBLOCK); }
+  ReadingEnd(const ReadingEnd&) = delete;
+  ReadingEnd& operator=(const ReadingEnd&) = delete;
+  ~ReadingEnd() override { close_it(); }
+
+  const std::string& bytes() override { return bytes_; }
+  bool prompt() const override { return false; }
+  void make_room(size_t bytes) override { take(bytes); }
+  bool make_room_if_full() override { return take(kSomeBytes) > 0; }
+  void open_up() override {
+    while (take(kSomeBytes) > 0) {
+    }
+  }
+  bool hang_up(int error) override {
+    if (error != EPIPE) return false;
+    open_up();
+    close_it();
+    return true;
+  }
+  bool ended() override {
+    open_up();
+    return ended_;
+  }
+
+ private:
+  static constexpr size_t kSomeBytes = 4096;
+
+  size_t take(size_t most) {
+    if (fd_ < 0 || most == 0) return 0;
+    std::string piece(most, '\0');
+    const ssize_t count = ::read(fd_, piece.data(), most);
+    check(count >= 0 || errno == EAGAIN || errno == ECONNRESET);
+    ended_ |= count == 0;
+    const auto size = static_cast<size_t>(std::max<ssize_t>(count, 0));
+    bytes_.append(piece, 0, size);
+    return size;
+  }
+  void close_it() {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+
+  int fd_;
+  std::string bytes_;
+  bool ended_ = false;
+};
+
+class RealFileOutlet final : public Outlet {
+ public:
+  explicit RealFileOutlet(int fd) : fd_(fcntl(fd, F_DUPFD_CLOEXEC, 0)) {}
+  RealFileOutlet(const RealFileOutlet&) = delete;
+  RealFileOutlet& operator=(const RealFileOutlet&) = delete;
+  ~RealFileOutlet() override { ::close(fd_); }
+
+  const std::string& bytes() override {
+    struct stat status;
+    check(fstat(fd_, &status) == 0);
+    bytes_.resize(static_cast<size_t>(status.st_size));
+    const ssize_t count = pread(fd_, bytes_.data(), bytes_.size(), 0);
+    check(count == static_cast<ssize_t>(bytes_.size()));
+    return bytes_;
+  }
+
+ private:
+  int fd_;
+  std::string bytes_;
 };
 
 class PlaguedKernel final : public uring::LinuxKernel {
@@ -155,6 +226,29 @@ class RealSystem final : public System {
     far_end = std::make_unique<WritingEnd>(ends[1]);
     passed_on(ends[0]);
     return ends[0];
+  }
+  int make_sink(StreamKind kind, size_t room, std::unique_ptr<Outlet>& outlet) override {
+    int ends[2];
+    if (kind == StreamKind::kPipe) {
+      check(pipe2(ends, O_CLOEXEC) == 0);
+      // No smaller than a page.
+      if (room < SIZE_MAX) check(fcntl(ends[1], F_SETPIPE_SZ, 4096) > 0);
+    } else {
+      check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+      const int least = 1;
+      if (room < SIZE_MAX) {
+        check(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &least, sizeof least) == 0);
+      }
+    }
+    outlet = std::make_unique<ReadingEnd>(ends[0]);
+    return ends[1];
+  }
+  int make_output(const std::string& text, bool appends,
+                  std::unique_ptr<Outlet>& outlet) override {
+    const int fd = make_file(text);
+    check(!appends || fcntl(fd, F_SETFL, O_APPEND) == 0);
+    outlet = std::make_unique<RealFileOutlet>(fd);
+    return fd;
   }
   void passed_on(int fd) override { kernel_.ends().begin(fd); }
 

@@ -1,11 +1,14 @@
 #include "tests/simulate/sim_system.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <utility>
 
@@ -44,6 +47,53 @@ class SimFarEnd final : public FarEnd {
 
  private:
   std::shared_ptr<SimStream> stream_;
+};
+
+// A pipe or socket: `other` is its real far end, on which only the end of the stream is seen.
+class SimStreamOutlet final : public Outlet {
+ public:
+  SimStreamOutlet(std::shared_ptr<SimStream> stream, int other, bool socket)
+      : stream_(std::move(stream)), other_(other), socket_(socket) {}
+  ~SimStreamOutlet() override { ::close(other_); }
+
+  const std::string& bytes() override { return stream_->written(); }
+  void make_room(size_t bytes) override {
+    if (stream_->room() < SIZE_MAX - bytes) stream_->set_room(stream_->room() + bytes);
+  }
+  bool make_room_if_full() override {
+    if (stream_->room() > 0) return false;
+    stream_->set_room(kSomeRoom);
+    return true;
+  }
+  void open_up() override { stream_->set_room(SIZE_MAX); }
+  bool hang_up(int error) override {
+    if (error == EPIPE) {
+      stream_->hang_up();
+    } else {
+      stream_->fail_writing(error);
+    }
+    return true;
+  }
+  bool ended() override {
+    pollfd entry = {other_, static_cast<short>(socket_ ? POLLRDHUP : 0), 0};
+    return poll(&entry, 1, 0) > 0 && (entry.revents & (POLLRDHUP | POLLHUP)) != 0;
+  }
+
+ private:
+  static constexpr size_t kSomeRoom = 50;
+
+  std::shared_ptr<SimStream> stream_;
+  int other_;
+  bool socket_;
+};
+
+class SimFileOutlet final : public Outlet {
+ public:
+  explicit SimFileOutlet(std::shared_ptr<uring::testing::SimFile> file) : file_(std::move(file)) {}
+  const std::string& bytes() override { return file_->bytes(); }
+
+ private:
+  std::shared_ptr<uring::testing::SimFile> file_;
 };
 
 class WatchedKernel final : public uring::Kernel {
@@ -104,6 +154,23 @@ class SimSystem final : public System {
     }
     far_end = std::make_unique<SimFarEnd>(kernel_.attach_stream(fd));
     passed_on(fd);
+    return fd;
+  }
+  int make_sink(StreamKind kind, size_t room, std::unique_ptr<Outlet>& outlet) override {
+    int ends[2];
+    const bool socket = kind == StreamKind::kSocket;
+    check(socket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0
+                 : pipe2(ends, O_CLOEXEC) == 0);
+    std::shared_ptr<SimStream> stream = kernel_.attach_stream(ends[1]);
+    stream->set_room(room);
+    outlet = std::make_unique<SimStreamOutlet>(std::move(stream), ends[0], socket);
+    return ends[1];
+  }
+  int make_output(const std::string& text, bool appends,
+                  std::unique_ptr<Outlet>& outlet) override {
+    const int fd = memfd_create("output", MFD_CLOEXEC);
+    check(fd >= 0 && (!appends || fcntl(fd, F_SETFL, O_APPEND) == 0));
+    outlet = std::make_unique<SimFileOutlet>(kernel_.attach_file(fd, text));
     return fd;
   }
   void passed_on(int fd) override { ends_.begin(fd); }

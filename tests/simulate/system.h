@@ -35,6 +35,26 @@ class FarEnd {
   virtual bool fail(int error) = 0;
 };
 
+// Where bytes come out that are written.
+class Outlet {
+ public:
+  virtual ~Outlet() = default;
+  // All that has come out so far; valid until the next call.
+  virtual const std::string& bytes() = 0;
+  // Whether what was written comes out at once; not where it rests in a pipe until it is read.
+  virtual bool prompt() const { return true; }
+  // Lets so many bytes more in.
+  virtual void make_room(size_t /*bytes*/) {}
+  // Lets some in if there is no room. True: it did.
+  virtual bool make_room_if_full() { return false; }
+  // Lets all in that will ever come.
+  virtual void open_up() {}
+  // Writing fails from now on: with this errno, and then with EPIPE. False: that cannot be had.
+  virtual bool hang_up(int /*error*/) { return false; }
+  // Whether the writer has shown the end of the stream.
+  virtual bool ended() { return false; }
+};
+
 enum class StreamKind { kPipe, kSocket };
 
 class System {
@@ -51,6 +71,11 @@ class System {
   // --- descriptors, owned by the caller ----------------------------------------------------------
   virtual int make_file(const std::string& text) = 0;
   virtual int make_stream(StreamKind kind, std::unique_ptr<FarEnd>& far_end) = 0;
+  // The writing end of a pipe or socket, with room for so many bytes (about).
+  virtual int make_sink(StreamKind kind, size_t room, std::unique_ptr<Outlet>& outlet) = 0;
+  // A file with a text in it, to be written to at offsets, or, if it `appends`, at its end.
+  virtual int make_output(const std::string& text, bool appends,
+                          std::unique_ptr<Outlet>& outlet) = 0;
   // Somebody else reads on from this one, and may ask anew whether it has ended.
   virtual void passed_on(int fd) = 0;
 

@@ -80,6 +80,13 @@ class TamperedSystem final : public System {
   int make_stream(StreamKind kind, std::unique_ptr<FarEnd>& far_end) override {
     return inner_->make_stream(kind, far_end);
   }
+  int make_sink(StreamKind kind, size_t room, std::unique_ptr<Outlet>& outlet) override {
+    return inner_->make_sink(kind, room, outlet);
+  }
+  int make_output(const std::string& text, bool appends,
+                  std::unique_ptr<Outlet>& outlet) override {
+    return inner_->make_output(text, appends, outlet);
+  }
   void passed_on(int fd) override { inner_->passed_on(fd); }
   bool step() override { return inner_->step(); }
   bool hold(bool held) override { return inner_->hold(held); }

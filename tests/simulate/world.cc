@@ -96,7 +96,10 @@ bool World::feed_anybody() {
   if (letting_go_) return false;
   for (auto& feeder : feeders_) fed |= feeder->feed();
   if (fed) note("  idle: bytes come");
-  return fed;
+  bool made_room = false;
+  for (auto& outlet : outlets_) made_room |= outlet->make_room_if_full();
+  if (made_room) note("  idle: there is room");
+  return fed || made_room;
 }
 
 Feeder& World::make_stream(StreamKind kind, std::string text, int error, uint64_t seed, int& fd,
@@ -106,6 +109,20 @@ Feeder& World::make_stream(StreamKind kind, std::string text, int error, uint64_
   feeders_.push_back(
       std::make_unique<Feeder>(std::move(far_end), std::move(text), error, seed, most));
   return *feeders_.back();
+}
+
+Outlet& World::make_sink(StreamKind kind, size_t room, int& fd) {
+  std::unique_ptr<Outlet> outlet;
+  fd = descriptors_.expect_close(system_->make_sink(kind, room, outlet));
+  outlets_.push_back(std::move(outlet));
+  return *outlets_.back();
+}
+
+Outlet& World::make_output(const std::string& text, bool appends, int& fd) {
+  std::unique_ptr<Outlet> outlet;
+  fd = descriptors_.expect_close(system_->make_output(text, appends, outlet));
+  outlets_.push_back(std::move(outlet));
+  return *outlets_.back();
 }
 
 // --- what must hold ------------------------------------------------------------------------------
@@ -193,6 +210,7 @@ void World::end() {
   // Cancelling is all it takes; only what could not be cancelled ends with its stream.
   if (system_->may_get_stuck()) {
     for (auto& feeder : feeders_) feeder->feed_all();
+    for (auto& outlet : outlets_) outlet->open_up();
   }
   letting_go_ = true;
   for (size_t i = 0; i < rings_.size(); ++i) settle(i);
@@ -201,6 +219,9 @@ void World::end() {
   for (size_t i = 0; i < rings_.size(); ++i) destroy_ring(i);
   system_->finish_torn_down();
   take_lent_back();
+  for (const auto& look : last_looks_) {
+    if (std::string wrong = look(); !wrong.empty()) fail(wrong);
+  }
   if (system_->in_flight() > 0) fail("the kernel still works on something");
   if (std::string complaints = system_->complaints(); !complaints.empty()) fail(complaints);
   if (descriptors_.wrong_closes() > 0) fail("a descriptor was closed that was not open");

@@ -70,6 +70,11 @@ class World {
     return descriptors_.expect_close(system_->make_file(text));
   }
 
+  // Somewhere to write to, and the descriptor for it, which is to be closed once. The Outlet lives
+  // as long as the World.
+  Outlet& make_sink(StreamKind kind, size_t room, int& fd);
+  Outlet& make_output(const std::string& text, bool appends, int& fd);
+
   // `fd` belongs to the test, which closes it in the end: nobody else may.
   int lend(int fd) {
     descriptors_.forget(fd);
@@ -101,6 +106,8 @@ class World {
   void fail(std::string_view what);
   bool failed() const { return !failure_.empty(); }
   const std::string& failure() const { return failure_; }
+  // What is to be looked at when nobody works on anything any more; says what is wrong, or nothing.
+  void at_the_end(std::function<std::string()> look) { last_looks_.push_back(std::move(look)); }
   // Requests were leaked, as it must be when the kernel does not let go of them.
   bool leaked() const { return leaked_; }
 
@@ -126,6 +133,8 @@ class World {
   DescriptorWatch descriptors_;
   std::vector<int> lent_;
   std::vector<std::unique_ptr<Feeder>> feeders_;
+  std::vector<std::unique_ptr<Outlet>> outlets_;
+  std::vector<std::function<std::string()>> last_looks_;
   std::vector<RingPlace> rings_;
   std::vector<std::unique_ptr<Actor>> actors_;
   std::string failure_;

@@ -170,6 +170,19 @@ TEST_P(EverySink, ShutdownIsForSockets) {
   EXPECT_EQ(await(rig.writer().close()), absl::OkStatus());
 }
 
+// What was reserved and not committed is room that is still there.
+TEST_P(EverySink, RoomThatWasReservedIsOfNoUseAfterTheEnd) {
+  for (bool close : {true, false}) {
+    SinkRig rig(ring(), GetParam(), {.auto_flush = false});
+    EXPECT_TRUE(await(rig.writer().reserve(10)).ok());
+    const absl::Status ended =
+        close ? await(rig.writer().close()) : await(rig.writer().shutdown());
+    if (!ended.ok()) continue;
+    EXPECT_EQ(code(await(rig.writer().write("x"))), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(rig.writer().unwritten(), 0U);
+  }
+}
+
 TEST_P(EverySink, SyncIsForFiles) {
   for (bool data_only : {false, true}) {
     SinkRig rig(ring(), GetParam());
