@@ -75,6 +75,56 @@ TEST_F(SimViolationTest, MemoryFreedUnderAWriteIsReported) {
   EXPECT_THAT(kernel_.violations(), ElementsAre(HasSubstr("memory was freed")));
 }
 
+// A zero-copy send that has told its result reads its bytes until it notifies.
+class ZeroCopyViolationTest : public SimViolationTest {
+ protected:
+  // Sends 16 bytes of `buffer`, and stops between the two.
+  void send(RawRing& ring, int fd, void* buffer) {
+    kernel_.knobs().inline_one_in = 0;
+    kernel_.knobs().steps_per_enter = 1;
+    io_uring_sqe* entry = ring.entry(1);
+    io_uring_prep_send(entry, fd, buffer, 16, MSG_NOSIGNAL);
+    entry->opcode = IORING_OP_SEND_ZC;
+    EXPECT_EQ(to_text(ring.run(1)), "1:16");
+    EXPECT_EQ(kernel_.in_flight(), 1u);
+    EXPECT_THAT(kernel_.violations(), IsEmpty());
+  }
+};
+
+TEST_F(ZeroCopyViolationTest, MemoryFreedBeforeTheNotificationIsReported) {
+  auto [fd, other_end] = make_sockets();
+  auto stream = kernel_.attach_stream(fd.get());
+  RawRing ring(kernel_);
+  void* buffer = memory_.allocate(16, 16);
+  send(ring, fd.get(), buffer);
+  memory_.deallocate(buffer, 16, 16);
+  EXPECT_EQ(to_text(ring.run(1)), "1:0");
+  EXPECT_THAT(kernel_.violations(), ElementsAre(HasSubstr("memory was freed")));
+}
+
+TEST_F(ZeroCopyViolationTest, BytesChangedBeforeTheNotificationAreReported) {
+  auto [fd, other_end] = make_sockets();
+  auto stream = kernel_.attach_stream(fd.get());
+  RawRing ring(kernel_);
+  std::string buffer(16, 'a');
+  send(ring, fd.get(), buffer.data());
+  buffer[7] = 'b';
+  EXPECT_EQ(to_text(ring.run(1)), "1:0");
+  EXPECT_THAT(kernel_.violations(), ElementsAre(HasSubstr("bytes were changed")));
+}
+
+TEST_F(SimViolationTest, ASendThatRaisesASignalIsReported) {
+  auto [fd, other_end] = make_sockets();
+  kernel_.attach_stream(fd.get())->hang_up();
+  RawRing ring(kernel_);
+  for (int flags : {int{MSG_NOSIGNAL}, 0}) {
+    EXPECT_THAT(kernel_.violations(), IsEmpty());
+    io_uring_prep_send(ring.entry(1), fd.get(), "abc", 3, flags);
+    EXPECT_EQ(to_text(ring.run(1)), "1:EPIPE");
+  }
+  EXPECT_THAT(kernel_.violations(), ElementsAre(HasSubstr("SIGPIPE")));
+}
+
 TEST_F(SimViolationTest, MemoryFreedWhenTheRingIsTornDownIsReported) {
   OwnedFd fd = empty_file();
   kernel_.attach_file(fd.get(), "written late");

@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "tests/simulate/copy_actor.h"
 #include "tests/simulate/reader_actor.h"
 #include "tests/simulate/writer_actor.h"
 
@@ -25,6 +26,7 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"reader", make<ReaderActor>},
     {"writer", make<WriterActor>},
+    {"copier", make<CopyActor>},
 };
 
 }  // namespace

@@ -1,7 +1,10 @@
 #include "tests/simulate/program.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -78,7 +81,10 @@ Program make_program(uint64_t seed, KernelKind kernel, std::optional<Plot> plot)
   return program;
 }
 
-std::string run(const Program& program, LineSink trace, const Sabotage& sabotage) {
+namespace {
+
+std::string run_once(const Program& program, LineSink trace, const Sabotage& sabotage,
+                     bool& leaked) {
   SeededChoices kernel_choices(program.kernel_seed);
   std::unique_ptr<System> system = make_system(program.kernel, kernel_choices, program.plain);
   if (sabotage) system = sabotage(std::move(system));
@@ -91,7 +97,28 @@ std::string run(const Program& program, LineSink trace, const Sabotage& sabotage
     world.check();
   }
   finish(world, program.winds_up);
+  leaked = world.leaked();
   return world.failure();
+}
+
+// Which of the lowest descriptors are open, but for the standard ones.
+std::array<bool, 64> open_descriptors() {
+  std::array<pollfd, 64> entries;
+  for (size_t i = 0; i < entries.size(); ++i) entries[i] = {static_cast<int>(i) + 3, 0, 0};
+  std::array<bool, 64> open = {};
+  if (poll(entries.data(), entries.size(), 0) < 0) return open;
+  for (size_t i = 0; i < entries.size(); ++i) open[i] = (entries[i].revents & POLLNVAL) == 0;
+  return open;
+}
+
+}  // namespace
+
+std::string run(const Program& program, LineSink trace, const Sabotage& sabotage) {
+  const std::array<bool, 64> before = open_descriptors();
+  bool leaked = false;
+  std::string wrong = run_once(program, std::move(trace), sabotage, leaked);
+  if (!wrong.empty() || leaked || open_descriptors() == before) return wrong;
+  return "a descriptor was left behind";
 }
 
 std::string run_choices(Choices& choices, const std::function<bool()>& exhausted,

@@ -75,7 +75,7 @@ class ReadingEnd final : public Outlet {
   }
   bool ended() override {
     open_up();
-    return ended_;
+    return ended_ || fd_ < 0;
   }
 
  private:
@@ -243,8 +243,7 @@ class RealSystem final : public System {
     outlet = std::make_unique<ReadingEnd>(ends[0]);
     return ends[1];
   }
-  int make_output(const std::string& text, bool appends,
-                  std::unique_ptr<Outlet>& outlet) override {
+  int make_output(const std::string& text, bool appends, std::unique_ptr<Outlet>& outlet) override {
     const int fd = make_file(text);
     check(!appends || fcntl(fd, F_SETFL, O_APPEND) == 0);
     outlet = std::make_unique<RealFileOutlet>(fd);

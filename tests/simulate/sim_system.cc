@@ -166,8 +166,7 @@ class SimSystem final : public System {
     outlet = std::make_unique<SimStreamOutlet>(std::move(stream), ends[0], socket);
     return ends[1];
   }
-  int make_output(const std::string& text, bool appends,
-                  std::unique_ptr<Outlet>& outlet) override {
+  int make_output(const std::string& text, bool appends, std::unique_ptr<Outlet>& outlet) override {
     const int fd = memfd_create("output", MFD_CLOEXEC);
     check(fd >= 0 && (!appends || fcntl(fd, F_SETFL, O_APPEND) == 0));
     outlet = std::make_unique<SimFileOutlet>(kernel_.attach_file(fd, text));

@@ -83,8 +83,7 @@ class TamperedSystem final : public System {
   int make_sink(StreamKind kind, size_t room, std::unique_ptr<Outlet>& outlet) override {
     return inner_->make_sink(kind, room, outlet);
   }
-  int make_output(const std::string& text, bool appends,
-                  std::unique_ptr<Outlet>& outlet) override {
+  int make_output(const std::string& text, bool appends, std::unique_ptr<Outlet>& outlet) override {
     return inner_->make_output(text, appends, outlet);
   }
   void passed_on(int fd) override { inner_->passed_on(fd); }

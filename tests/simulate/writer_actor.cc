@@ -25,8 +25,8 @@ uring::Ring* WriterActor::live_ring() {
 
 bool WriterActor::may_be_at(uint64_t pos) const {
   const uint64_t more = pos - accepted_;
-  return pos >= accepted_ && (more == 0 || more == call_.size ||
-                              (call_.in_parts && more < call_.size));
+  return pos >= accepted_ &&
+         (more == 0 || more == call_.size || (call_.in_parts && more < call_.size));
 }
 
 // Errors that the sink, or a Ring that is gone, may have brought.
@@ -39,8 +39,7 @@ bool WriterActor::may_be_error(const absl::Status& status) const {
 }
 
 void WriterActor::look_at_orphan(const absl::Status& status) {
-  const bool as_usual =
-      status.ok() || absl::IsFailedPrecondition(status) || may_be_error(status);
+  const bool as_usual = status.ok() || absl::IsFailedPrecondition(status) || may_be_error(status);
   const bool cancelled = (absl::IsCancelled(status) && call_.interrupted) ||
                          (absl::IsDeadlineExceeded(status) && call_.has_deadline);
   expect(as_usual || cancelled, "of a Writer that is gone: " + status.ToString());
@@ -281,11 +280,15 @@ void WriterActor::write_something(Choices& choices, size_t n) {
   }
 }
 
-void WriterActor::start(uring::Task<void> body, Choices& choices, uint64_t size, bool in_parts) {
+void WriterActor::prepare_call(uint64_t size, bool in_parts) {
   call_ = Call();
   call_.size = size;
   call_.in_parts = in_parts;
   call_.has_deadline = deadline_.has_value();
+}
+
+void WriterActor::start(uring::Task<void> body, Choices& choices, uint64_t size, bool in_parts) {
+  prepare_call(size, in_parts);
   pending_.start(live_ring(), std::move(body), choices);
 }
 
@@ -338,8 +341,7 @@ void WriterActor::destroy_writer() {
   if (!closed_) look_at_sink();
   const uint64_t left = writer().unwritten();
   const absl::Status why = writer().status();
-  const bool lost = left > 0 && !closed_ && !(error_told_ && !why.ok()) &&
-                    !subject_->is_memory();
+  const bool lost = left > 0 && !closed_ && !(error_told_ && !why.ok()) && !subject_->is_memory();
   subject_->writer.reset();
   const std::optional<DroppedBytes>& dropped = *subject_->dropped;
   expect(dropped.has_value() == lost, lost ? "lost bytes were not reported" : "nothing was lost");
@@ -381,8 +383,10 @@ bool WriterActor::wind_up() {
   if (!writer().status().ok()) return true;
   writer().clear_deadline();
   deadline_.reset();
+  // Without a limit in time, so that one that waits for nothing is found out.
   uring::testing::SeededChoices plain(accepted_);
-  start(WriterCalls::close(*this), plain);
+  prepare_call(0, false);
+  pending_.start(nullptr, WriterCalls::close(*this), plain);
   return false;
 }
 

@@ -5,8 +5,8 @@
 //
 // A call is made in one step and looked at in later ones, while others act: it may be cancelled in
 // each of the ways there are, see its Writer moved, destroyed or interrupted, its Ring go, and its
-// peer hang up. Meanwhile pos() must say what was accepted, and what comes out must be the beginning
-// of that, each byte once, as long as written() says at least.
+// peer hang up. Meanwhile pos() must say what was accepted, and what comes out must be the
+// beginning of that, each byte once, as long as written() says at least.
 
 #ifndef TESTS_SIMULATE_WRITER_ACTOR_H_
 #define TESTS_SIMULATE_WRITER_ACTOR_H_
@@ -61,6 +61,7 @@ class WriterActor final : public Actor {
   void make_call(Choices& choices);
   void write_something(Choices& choices, size_t n);
   void start(uring::Task<void> body, Choices& choices, uint64_t size = 0, bool in_parts = false);
+  void prepare_call(uint64_t size, bool in_parts);
   void call_twice(Choices& choices);
   void use_after_close(Choices& choices);
   void expect_refusal(uring::Task<void> call);

@@ -62,8 +62,7 @@ Task<void> WriterCalls::write_cord(WriterActor& a, size_t n, uint64_t seed) {
   for (absl::string_view rest = bytes; !rest.empty();) {
     const size_t size = 1 + choices.below(static_cast<uint32_t>(rest.size()));
     // A chunk of its own, whatever its size, in memory that is seen to be freed.
-    std::pmr::vector<char> chunk(rest.begin(), rest.begin() + size,
-                                 &a.world_.system().memory());
+    std::pmr::vector<char> chunk(rest.begin(), rest.begin() + size, &a.world_.system().memory());
     const absl::string_view view(chunk.data(), chunk.size());
     cord.Append(absl::MakeCordFromExternal(view, [chunk = std::move(chunk)] {}));
     rest.remove_prefix(size);

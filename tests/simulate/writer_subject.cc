@@ -100,8 +100,7 @@ Writer make_file_writer(World& world, WriterSubject& subject, Choices& choices) 
   const bool from_start = subject.kind == SinkKind::kFile;
   const std::string text(from_start ? 0 : choices.below(50), '#');
   int fd = -1;
-  subject.record->outlet =
-      &world.make_output(text, subject.kind == SinkKind::kAppendedFile, fd);
+  subject.record->outlet = &world.make_output(text, subject.kind == SinkKind::kAppendedFile, fd);
   subject.record->before = text.size();
   if (subject.kind == SinkKind::kFileAtOffset) subject.options.offset = text.size();
   return adopt_fd_for_writing(*world.ring(*subject.ring), fd, subject.options);
@@ -165,9 +164,9 @@ std::string letters(uint64_t from, size_t n) {
 }
 
 const char* sink_name(SinkKind kind) {
-  constexpr const char* kNames[] = {"pipe",   "socket",  "file",   "file at an offset",
-                                    "appended file", "custom", "instant", "string", "cord",
-                                    "lent pipe"};
+  constexpr const char* kNames[] = {"pipe",          "socket",   "file",    "file at an offset",
+                                    "appended file", "custom",   "instant", "string",
+                                    "cord",          "lent pipe"};
   return kNames[static_cast<int>(kind)];
 }
 
@@ -195,6 +194,11 @@ std::string SinkRecord::last_look() {
 }
 
 std::unique_ptr<WriterSubject> make_writer_subject(World& world, Choices& choices) {
+  const size_t ring = choices.below(static_cast<uint32_t>(world.rings()));
+  return make_writer_subject(world, ring, choices);
+}
+
+std::unique_ptr<WriterSubject> make_writer_subject(World& world, size_t ring, Choices& choices) {
   auto subject = std::make_unique<WriterSubject>();
   subject->options = make_options(choices);
   subject->record = std::make_shared<SinkRecord>();
@@ -203,7 +207,6 @@ std::unique_ptr<WriterSubject> make_writer_subject(World& world, Choices& choice
     *dropped = bytes;
   };
   subject->kind = pick_kind(choices);
-  const size_t ring = choices.below(static_cast<uint32_t>(world.rings()));
   if (world.ring(ring) == nullptr && needs_ring(subject->kind)) subject->kind = SinkKind::kString;
   if (needs_ring(subject->kind)) {
     subject->ring = ring;

@@ -86,6 +86,8 @@ struct WriterSubject {
 
 // A Writer to something, as choices have it. What it leaves behind is looked at in the world's end.
 std::unique_ptr<WriterSubject> make_writer_subject(World& world, Choices& choices);
+// On this Ring, if it needs one.
+std::unique_ptr<WriterSubject> make_writer_subject(World& world, size_t ring, Choices& choices);
 
 }  // namespace bufio::simulate
 

@@ -175,8 +175,7 @@ TEST_P(EverySink, RoomThatWasReservedIsOfNoUseAfterTheEnd) {
   for (bool close : {true, false}) {
     SinkRig rig(ring(), GetParam(), {.auto_flush = false});
     EXPECT_TRUE(await(rig.writer().reserve(10)).ok());
-    const absl::Status ended =
-        close ? await(rig.writer().close()) : await(rig.writer().shutdown());
+    const absl::Status ended = close ? await(rig.writer().close()) : await(rig.writer().shutdown());
     if (!ended.ok()) continue;
     EXPECT_EQ(code(await(rig.writer().write("x"))), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(rig.writer().unwritten(), 0U);

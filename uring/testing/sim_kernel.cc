@@ -290,11 +290,11 @@ bool SimKernel::wait_for_system(const SimRing& ring) {
   for (const std::unique_ptr<SimRequest>& request : live_) {
     if (request->ring != &ring || request->object == nullptr) continue;
     if (dynamic_cast<SystemObject*>(request->object.get()) == nullptr) continue;
-    short events = request->kind == SimRequest::Kind::kPoll    ? request->events
-                   : request->kind == SimRequest::Kind::kWrite ||
-                           request->kind == SimRequest::Kind::kConnect
-                       ? short{POLLOUT}
-                       : short{POLLIN};
+    short events =
+        request->kind == SimRequest::Kind::kPoll ? request->events
+        : request->kind == SimRequest::Kind::kWrite || request->kind == SimRequest::Kind::kConnect
+            ? short{POLLOUT}
+            : short{POLLIN};
     entries.push_back({request->fd, events, 0});
   }
   if (entries.empty()) return false;

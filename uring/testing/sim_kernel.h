@@ -14,9 +14,10 @@
 // went while the kernel worked on it is a violation(), listed and never acted on.
 //
 // What a descriptor stands for is a SimFile or a SimStream that was attached to it; any other one
-// is served by the system, when it would not block; so are listening sockets and connecting. docs/simulation.md says what is modelled and
-// how that was compared with the real kernel. Not thread-safe; costs a few system calls (fstat) for
-// each request, and allocates nothing once as many requests have been in flight as ever will be.
+// is served by the system, when it would not block; so are listening sockets and connecting.
+// docs/simulation.md says what is modelled and how that was compared with the real kernel. Not
+// thread-safe; costs a few system calls (fstat) for each request, and allocates nothing once as
+// many requests have been in flight as ever will be.
 
 #ifndef URING_TESTING_SIM_KERNEL_H_
 #define URING_TESTING_SIM_KERNEL_H_

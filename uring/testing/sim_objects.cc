@@ -99,8 +99,7 @@ ssize_t SystemObject::read(uint64_t offset, size_t size, std::string& into) {
 }
 
 ssize_t SystemObject::write(uint64_t offset, std::string_view bytes) {
-  ssize_t result = socket_
-                       ? ::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+  ssize_t result = socket_ ? ::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
                    : offset == kPosition
                        ? ::write(fd_, bytes.data(), bytes.size())
                        : ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));

@@ -9,8 +9,8 @@
 //
 // An armed request has taken nothing from its object, so it can be cancelled and nothing is lost. A
 // running one has: its bytes are its own, and it will deliver them, whatever is asked of it. When
-// its ring is torn down it becomes a ghost, which goes on and posts nothing. A zero-copy send that has
-// told its result reads its memory still, until its notification.
+// its ring is torn down it becomes a ghost, which goes on and posts nothing. A zero-copy send that
+// has told its result reads its memory still, until its notification.
 
 #ifndef URING_TESTING_SIM_REQUEST_H_
 #define URING_TESTING_SIM_REQUEST_H_

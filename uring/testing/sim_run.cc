@@ -130,7 +130,7 @@ bool SimKernel::pause(SimRequest& request) {
 
 bool SimKernel::begin(SimRequest& request) {
   if (request.doomed) {
-    // Whoever asked for the cancelling does not know, and bytes may have come first.
+    // Whoever asked for the cancelling does not know, and bytes may have come first; once.
     bool transfers = request.kind == Kind::kRead || request.kind == Kind::kWrite ||
                      (request.kind == Kind::kAccept && request.ring != nullptr);
     bool goes_on = request.ring != nullptr || !request.selects_buffer;
@@ -139,7 +139,6 @@ bool SimKernel::begin(SimRequest& request) {
       post(request);
       return true;
     }
-    request.doomed = false;
   }
   bool fails = !std::exchange(request.tried, true) && fails_now(request);
   if (!fails) {
@@ -331,9 +330,10 @@ void SimKernel::post(SimRequest& request) {
   check_descriptor(request);
   for (const iovec& part : request.memory) check_memory(request, part.iov_base, part.iov_len);
   bool again = request.multishot && request.result > 0 && request.ring != nullptr &&
-               !request.ring->full() && !choices_.one_in(knobs_.end_multishot_one_in);
-  bool notifies = request.zero_copy &&
-                  (request.result >= 0 || !choices_.one_in(knobs_.bare_error_one_in));
+               !request.doomed && !request.ring->full() &&
+               !choices_.one_in(knobs_.end_multishot_one_in);
+  bool notifies =
+      request.zero_copy && (request.result >= 0 || !choices_.one_in(knobs_.bare_error_one_in));
   bool more = again || notifies;
   log_request("complete", request, ": ", request.result, more ? " and more to come" : "");
   SimCompletion completion = {request.user_data, request.result, request.completion_flags};

@@ -243,7 +243,8 @@ int SimKernel::find_object(SimRequest& request) {
   if (request.kind == Kind::kAccept && !listens(request.fd)) return -EINVAL;
   int access;
   auto attachment = attachments_.find(request.fd);
-  if (!is_connecting(request.kind) && attachment != attachments_.end() && attachment->second.identity == request.identity) {
+  if (!is_connecting(request.kind) && attachment != attachments_.end() &&
+      attachment->second.identity == request.identity) {
     request.object = attachment->second.object;
     access = attachment->second.access;
   } else {
