@@ -244,6 +244,8 @@ void WriterState::start_sending() {
 
 void WriterState::wrote(size_t n) {
   sending_ = false;
+  // A Ring that goes fails its Writers, whose queue is empty then, before their writes end.
+  if (!error_.ok()) return progress();
   queue_.take(n);
   // What this turn's coroutines add goes with the rest.
   if (ring_ && (gathers_ || queue_.written() < push_until_)) arrange_sending();
