@@ -57,7 +57,6 @@ ServerProcess::ServerProcess(const std::vector<std::string>& command) {
   ::close(pipe[1]);
   port_ = read_port(pipe[0]);
   ::close(pipe[0]);
-  if (::clock_getcpuclockid(child_, &clock_) != 0) die("clock_getcpuclockid", errno);
 }
 
 ServerProcess::~ServerProcess() {
@@ -65,11 +64,8 @@ ServerProcess::~ServerProcess() {
   ::waitpid(child_, nullptr, 0);
 }
 
-double ServerProcess::processor_seconds() const {
-  timespec time = {};
-  if (::clock_gettime(clock_, &time) != 0) die("a server is gone", errno);
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
+void ServerProcess::pause() { ::kill(child_, SIGSTOP); }
+void ServerProcess::resume() { ::kill(child_, SIGCONT); }
 
 uint64_t ServerProcess::private_memory() const {
   std::ifstream rollup("/proc/" + std::to_string(child_) + "/smaps_rollup");

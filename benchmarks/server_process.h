@@ -6,7 +6,6 @@
 #define BENCHMARKS_SERVER_PROCESS_H_
 
 #include <sys/types.h>
-#include <time.h>
 
 #include <cstdint>
 #include <string>
@@ -27,14 +26,14 @@ class ServerProcess {
   ~ServerProcess();
 
   uint16_t port() const { return port_; }
-  // What it has used of its core, in seconds, the kernel's work for it included.
-  double processor_seconds() const;
+  // Stops it, so that it does not use its core; has it go on.
+  void pause();
+  void resume();
   // Its memory, in bytes: what is resident and nobody else's.
   uint64_t private_memory() const;
 
  private:
   pid_t child_;
-  clockid_t clock_;
   uint16_t port_ = 0;
 };
 

@@ -69,6 +69,7 @@ struct Options {
   uint16_t port = 0;               // 0: the system chooses
   int cores = 1;                   // 0: all
   std::chrono::nanoseconds grace = std::chrono::seconds(10);
+  std::chrono::nanoseconds busy_poll = std::chrono::nanoseconds(0);  // RingOptions::busy_poll
   bufio::ReaderOptions reader;  // of each connection
   bufio::WriterOptions writer;
 };

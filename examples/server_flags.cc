@@ -17,6 +17,10 @@ ABSL_FLAG(int32_t, port, 0, "the port to listen at; 0: one that is free");
 ABSL_FLAG(int32_t, cores, 1, "how many threads, each on a core of its own; 0: one for each core");
 ABSL_FLAG(absl::Duration, grace, absl::Seconds(10),
           "how long requests in hand may take to finish after SIGINT or SIGTERM");
+ABSL_FLAG(bool, shared_pool, false,
+          "receive into buffers that all connections of a core share: one that is silent has none");
+ABSL_FLAG(absl::Duration, busy_poll, absl::ZeroDuration(),
+          "how long to look for work before sleeping; burns the core, and saves the wake-up");
 
 namespace server {
 
@@ -32,6 +36,8 @@ absl::StatusOr<Options> parse_command_line(int argc, char** argv, const char* us
   options.host = absl::GetFlag(FLAGS_host);
   options.port = static_cast<uint16_t>(port);
   options.cores = cores;
+  options.busy_poll = absl::ToChronoNanoseconds(absl::GetFlag(FLAGS_busy_poll));
+  options.reader.shared_pool = absl::GetFlag(FLAGS_shared_pool);
   options.grace = absl::ToChronoNanoseconds(absl::GetFlag(FLAGS_grace));
   // A peer that goes away takes along what it was to get: no news for a server.
   options.writer.on_drop = [](const bufio::DroppedBytes&) {};
