@@ -50,7 +50,7 @@ bool DescriptorSink::can_zero_copy() const {
 bool DescriptorSink::send_file() {
   uring::Piece front;
   mutable_queue().gather([&front](const uring::Piece& piece) {
-    front = piece;
+    if (piece.data == nullptr) front = piece;  // no bytes: a range
     return false;
   });
   const FileRange* range = FileRange::of(front);

@@ -99,7 +99,10 @@ void WriteQueue::take(size_t n) {
     ++first_;
   }
   // What is in front of first_ is moved away before it is more than the rest.
-  if (first_ * 2 > pieces_.size()) {
+  if (first_ == pieces_.size()) {
+    pieces_.clear();
+    first_ = 0;
+  } else if (first_ * 2 > pieces_.size()) {
     pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(first_));
     first_ = 0;
   }
