@@ -71,13 +71,13 @@ void ReadOperation::let_go() {
 }
 
 void ReadOperation::completed(int32_t result, uint32_t flags, bool /*terminal*/) {
-  drained_ = result > 0 && (flags & IORING_CQE_F_SOCK_NONEMPTY) == 0;
   if (orphaned()) {
     target_.buffer.reset();
     descriptor_.reset();
     if (observer_ != nullptr) observer_->read_completed(*this);
     return;
   }
+  drained_ = false;
   switch (absorber_.next(result, cancel_requested())) {
     case Absorber::Next::kSend:
       return send_read();
@@ -86,6 +86,7 @@ void ReadOperation::completed(int32_t result, uint32_t flags, bool /*terminal*/)
     case Absorber::Next::kDeliver:
       break;
   }
+  drained_ = result > 0 && (flags & IORING_CQE_F_SOCK_NONEMPTY) == 0;
   URING_CHECK(result <= static_cast<int64_t>(target_.length),
               "the kernel says it read more than it was asked for");
   result_ = result;
