@@ -63,9 +63,7 @@ struct Case {
   // One connection that waits for each answer: both ends sleep meanwhile, as they would. With more
   // the load never sleeps, and the server is what is measured.
   bool one_at_a_time() const { return connections * outstanding == 1; }
-  std::string prefix() const {
-    return std::string(name) + '/' + std::to_string(connections) + '/';
-  }
+  std::string prefix() const { return std::string(name) + '/' + std::to_string(connections) + '/'; }
 };
 constexpr std::array<Case, 5> kCases = {{
     {"echo64", 64, 1, 1, 4096, 0.97, 1.0},
@@ -250,8 +248,7 @@ void print_table(const bench::Scoreboard& scoreboard) {
     const double bytes = scoreboard.median(name, kBytesEach);
     if (bytes < 0) continue;
     std::cout << std::left << std::setw(34) << name << std::right << std::setw(12)
-              << std::setprecision(0) << bytes
-              << " bytes of the server's memory each\n";
+              << std::setprecision(0) << bytes << " bytes of the server's memory each\n";
   }
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 struct Connection {
   int fd = -1;
-  size_t kept = 0;         // bytes in `in` that are no whole line yet
+  size_t kept = 0;  // bytes in `in` that are no whole line yet
   std::vector<char> in;
   std::vector<char> rest;  // an answer that the socket did not take
 };

@@ -54,8 +54,8 @@ struct Place {
 struct Connection {
   int fd = -1;
   bool sending = false;
-  bool queued = false;    // for a send
-  uint32_t owed = 0;      // requests to be sent
+  bool queued = false;     // for a send
+  uint32_t owed = 0;       // requests to be sent
   uint32_t in_flight = 0;  // bytes of the send
   Place asked;
   Place answered;
@@ -159,8 +159,7 @@ class Load::Engine {
       io_uring_submit_and_wait_timeout(&ring_, &first, 1, &timeout, nullptr);
       return;
     }
-    const bool work =
-        (__atomic_load_n(ring_.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN) != 0;
+    const bool work = (__atomic_load_n(ring_.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN) != 0;
     if (work || io_uring_sq_ready(&ring_) > 0) io_uring_submit_and_get_events(&ring_);
   }
 

@@ -93,9 +93,9 @@ class Server {
     if (!connection.head.empty()) {
       // Only the line that straddles two buffers is put together.
       const void* newline = std::memchr(bytes, '\n', size);
-      const size_t rest =
-          newline == nullptr ? size
-                             : static_cast<size_t>(static_cast<const char*>(newline) + 1 - bytes);
+      const size_t rest = newline == nullptr
+                              ? size
+                              : static_cast<size_t>(static_cast<const char*>(newline) + 1 - bytes);
       connection.head.insert(connection.head.end(), bytes, bytes + rest);
       if (newline == nullptr) return;
       append_answers(connection, connection.head.data(), connection.head.size());
@@ -137,8 +137,7 @@ class Server {
       connection.in_flight = static_cast<uint32_t>(connection.going.size());
     }
     io_uring_sqe* sqe = ring_.entry();
-    io_uring_prep_send(sqe, connection.fd, bytes, connection.in_flight,
-                       MSG_NOSIGNAL | MSG_WAITALL);
+    io_uring_prep_send(sqe, connection.fd, bytes, connection.in_flight, MSG_NOSIGNAL | MSG_WAITALL);
     sqe->user_data = uint64_t{index} << 1 | 1;
   }
 

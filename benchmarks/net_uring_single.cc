@@ -55,7 +55,8 @@ class Server {
   void receive(size_t index, uint32_t flags) {
     Connection& connection = connections_[index];
     io_uring_sqe* sqe = ring_.entry();
-    io_uring_prep_recv(sqe, connection.fd, connection.in[connection.receiving].data() + connection.kept,
+    io_uring_prep_recv(sqe, connection.fd,
+                       connection.in[connection.receiving].data() + connection.kept,
                        buffer_ - connection.kept, 0);
     // Nothing was left behind the last receive: there is no use in looking before waiting.
     if ((flags & IORING_CQE_F_SOCK_NONEMPTY) == 0) sqe->ioprio = IORING_RECVSEND_POLL_FIRST;

@@ -207,9 +207,7 @@ bool WriterState::make_room(size_t n, bool waited) {
 }
 
 // How far bytes may come without asking us.
-void WriterState::refresh() {
-  queue_.allow(open() && arranged() ? allowance() : 0);
-}
+void WriterState::refresh() { queue_.allow(open() && arranged() ? allowance() : 0); }
 
 void WriterState::bytes_accepted() {
   if (gathers_) arrange_sending();

@@ -30,8 +30,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-uring::Task<void> echo(bufio::Stream stream, server::Sessions& sessions,
-                       size_t high_water, std::chrono::nanoseconds write_timeout) {
+uring::Task<void> echo(bufio::Stream stream, server::Sessions& sessions, size_t high_water,
+                       std::chrono::nanoseconds write_timeout) {
   auto& [reader, writer] = stream;
   const server::Session session(sessions, reader);
   while (!sessions.stopping()) {
