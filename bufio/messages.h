@@ -104,6 +104,20 @@ class Messages {
     }
   }
 
+  // All that the parser can do in one go.
+  template <class Use>
+  size_t run(Use& use) {
+    MessageRun progress{max_message_};
+    // Written back even if `use` throws.
+    struct Consumed {
+      ~Consumed() { window.consume(progress.consumed); }
+      Window& window;
+      const MessageRun& progress;
+    } consumed{state_->window(), progress};
+    parser_.parse_run(state_->window().view(), progress, use);
+    return progress.count;
+  }
+
   uring::Ref<ReaderState> state_;
   P parser_;
   ParseOptions options_;
@@ -173,7 +187,9 @@ size_t Messages<P>::for_each_buffered(Use use) {
   size_t count = 0;
   if (!may_parse()) return count;
   state_->expire_views();
-  while (state_->window().available() > 0) {
+  for (;;) {
+    if constexpr (RunParser<P, Use>) count += run(use);
+    if (state_->window().available() == 0) break;
     Result result = parse();
     if (!usable(result)) {
       keep(result);

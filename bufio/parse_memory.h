@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -30,6 +31,13 @@ absl::Status parse_memory(std::string_view bytes, P& parser, Use use) {
   bool inside = false;
   const auto where = [&pos](size_t ahead) { return absl::StrCat("offset ", pos + ahead); };
   for (;;) {
+    if constexpr (RunParser<P, Use>) {
+      if (examined == 0 && !inside) {
+        MessageRun run{SIZE_MAX};
+        parser.parse_run(bytes.substr(pos), run, use);
+        pos += run.consumed;
+      }
+    }
     const std::string_view view = bytes.substr(pos);
     auto result = parser.parse(view, examined, true);
     examined = 0;

@@ -45,6 +45,9 @@
 // error again when it is asked again with the same bytes: the caller who waited for it may have
 // been destroyed. It forgets the message in accepted(), which is called, if there is such a
 // function, when the value has been handed out.
+//
+// A parser that is faster at many messages than at each of them may have parse_run() besides, see
+// RunParser below.
 
 #ifndef BUFIO_PARSER_H_
 #define BUFIO_PARSER_H_
@@ -160,6 +163,27 @@ template <Parser P>
 void accept(P& parser) {
   if constexpr (requires { parser.accepted(); }) parser.accepted();
 }
+
+// What a parse_run() has done so far.
+struct MessageRun {
+  size_t max_message;   // a message of more bytes is not for the run
+  size_t consumed = 0;  // bytes of the view
+  size_t count = 0;     // messages
+};
+
+// A parser with
+//
+//   template <class Use> void parse_run(std::string_view view, MessageRun& run, Use& use);
+//
+// which calls use(value) for messages at the front of the view, as many as it likes. Both counts of
+// `run` include a message when `use` is called with it. It stops in front of anything else: the
+// rest, an error, half a message is for parse(), which is called next, at the start of a message.
+// There is no accepted() for those of a run.
+template <class P, class Use>
+concept RunParser =
+    Parser<P> && requires(P& parser, std::string_view view, MessageRun& run, Use& use) {
+      parser.parse_run(view, run, use);
+    };
 
 struct ParseOptions {
   // The most bytes that a message may have before it is complete; 0: what the Reader may buffer.
