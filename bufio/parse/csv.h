@@ -113,7 +113,10 @@ class CsvParser {
   template <class Use>
   void parse_run(std::string_view view, MessageRun& run, Use& use) {
     if (!begin_run(view)) return;
-    while (next_of_run(run)) use(record(records_));
+    while (next_of_run(run)) {
+      CsvRecord each = record(records_);
+      use(each);
+    }
   }
 
   // Empty until the header has been read, or if there is none.
