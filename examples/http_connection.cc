@@ -12,7 +12,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "bufio/descriptor.h"
-#include "examples/http_head.h"
+#include "bufio/parse/http1.h"
+#include "bufio/parse_call.h"
 #include "examples/http_range.h"
 #include "examples/http_target.h"
 #include "uring/descriptor.h"
@@ -26,6 +27,7 @@ using uring::as_absl;
 using uring::Task;
 using Clock = std::chrono::steady_clock;
 
+constexpr int kFine = 0;
 constexpr uint64_t kSmallFile = uint64_t{16} << 10;
 constexpr uint64_t kPieceOfFile = uint64_t{1} << 20;
 constexpr uint64_t kLastBytes = uint64_t{256} << 10;  // passed over in the end
@@ -75,7 +77,8 @@ class Connection {
         sessions_(sessions),
         session_(sessions, reader_),
         site_(site),
-        patience_(site.limits().head_timeout) {}
+        patience_(site.limits().head_timeout),
+        parser_({.max_head = site.limits().max_head}) {}
 
   Task<void> run() {
     for (bool more = true; more;) more = co_await serve_one();
@@ -85,21 +88,16 @@ class Connection {
  private:
   // A request and its answer; false: the last one.
   Task<bool> serve_one() {
-    absl::StatusOr<std::optional<std::string_view>> text = co_await receive_head();
-    if (!text.ok()) co_return false;
-    if (!text->has_value()) {
-      co_await refuse(refusal_);
-      co_return false;
-    }
-    int refusal = parse_head(**text, head_);
-    if (refusal != kFine) {
-      co_await refuse(refusal);
+    absl::StatusOr<int> refusal = co_await receive_head();
+    if (!refusal.ok()) co_return false;
+    if (*refusal != kFine) {
+      co_await refuse(*refusal);
       co_return false;
     }
     keep_alive_ = head_.keep_alive && !sessions_.stopping() && body_can_be_skipped();
     bool sent = co_await answer();
     if (!sent || !keep_alive_) co_return false;
-    reader_.consume((*text)->size());  // head_ refers to it until here
+    // From here on head_ refers to nothing any more.
     patience_ = site_.limits().idle_timeout;
     if (head_.content_length == 0) co_return true;
     reader_.set_deadline(Clock::now() + site_.limits().head_timeout);
@@ -107,9 +105,9 @@ class Connection {
     co_return skipped.ok() && *skipped == head_.content_length;
   }
 
-  // The text of the next head, which stays in the Reader; nothing: it is to be refused with
-  // refusal_; an error: there is none, and nobody to tell.
-  Task<absl::StatusOr<std::optional<std::string_view>>> receive_head() {
+  // The next head, as head_ has it, and kFine, or the code to refuse it with; an error: there is
+  // none, and nobody to tell.
+  Task<absl::StatusOr<int>> receive_head() {
     const Limits& limits = site_.limits();
     reader_.set_deadline(Clock::now() + patience_);
     for (bool begun = false;;) {
@@ -121,30 +119,29 @@ class Connection {
       if (some->empty()) co_return absl::OutOfRangeError("the peer has no more requests");
       if (!begun) reader_.set_deadline(Clock::now() + limits.head_timeout);
       begun = true;
-      absl::StatusOr<bufio::Token> head = co_await reader_.fill_until(HeadEnd(), limits.max_head);
+      auto head = co_await bufio::parse_one(reader_, parser_);
       if (absl::IsCancelled(head.status())) continue;  // stopping; but this one has begun
-      if (head.ok() && head->has_value() && **head == "\r\n") {
-        reader_.consume(2);
-        continue;
+      switch (head.status().code()) {
+        case absl::StatusCode::kOk:
+          if (!head->has_value()) co_return absl::OutOfRangeError("nothing but empty lines");
+          head_ = **head;
+          co_return kFine;
+        case absl::StatusCode::kDeadlineExceeded:
+          co_return 408;
+        case absl::StatusCode::kInvalidArgument:
+        case absl::StatusCode::kResourceExhausted:
+        case absl::StatusCode::kUnimplemented:
+        case absl::StatusCode::kDataLoss:  // the peer says no more
+          co_return parser_.refusal();
+        default:
+          co_return head.status();
       }
-      if (head.ok() && head->has_value()) co_return *head;
-      if (absl::IsResourceExhausted(head.status())) {
-        bool in_target = reader_.buffered().find('\n') == std::string_view::npos;
-        refusal_ = in_target ? 414 : 431;
-      } else if (absl::IsDeadlineExceeded(head.status())) {
-        refusal_ = 408;
-      } else if (head.ok()) {
-        refusal_ = 400;  // the peer says no more
-      } else {
-        co_return head.status();
-      }
-      co_return std::optional<std::string_view>();
     }
   }
 
   // Whether the next request can be found behind this one's body.
   bool body_can_be_skipped() const {
-    if (head_.transfer_coded) return false;
+    if (head_.body == bufio::HttpBody::kChunked) return false;
     return head_.content_length == 0 ||
            (!head_.expects_continue && head_.content_length <= site_.limits().max_skipped_body);
   }
@@ -282,9 +279,9 @@ class Connection {
   server::Session session_;
   Site& site_;
   std::chrono::nanoseconds patience_;  // until the next request begins
-  Head head_;
+  bufio::HttpRequestParser parser_;
+  bufio::HttpRequest head_;  // refers to what reader_ and parser_ have
   std::string answer_;
-  int refusal_ = 400;
   bool keep_alive_ = true;
 };
 

@@ -25,7 +25,7 @@ bool names(std::string_view list, std::string_view etag) {
   return list == "*" || list.find(etag) != std::string_view::npos;
 }
 
-bool not_modified(const Head& head, const Validators& file) {
+bool not_modified(const bufio::HttpRequest& head, const Validators& file) {
   if (std::optional<std::string_view> tags = head.field("If-None-Match"); tags.has_value())
     return names(*tags, file.etag);
   std::optional<std::string_view> since = head.field("If-Modified-Since");
@@ -35,7 +35,7 @@ bool not_modified(const Head& head, const Validators& file) {
 }
 
 // A range of an older state of the file would be of no use.
-bool range_applies(const Head& head, const Validators& file) {
+bool range_applies(const bufio::HttpRequest& head, const Validators& file) {
   std::optional<std::string_view> only_if = head.field("If-Range");
   if (!only_if.has_value()) return true;
   if (only_if->starts_with('"')) return *only_if == file.etag;
@@ -73,7 +73,7 @@ constexpr const char* kDateForms[] = {
 
 }  // namespace
 
-Part part_of(const Head& head, uint64_t size, const Validators& file) {
+Part part_of(const bufio::HttpRequest& head, uint64_t size, const Validators& file) {
   if (not_modified(head, file)) return {304, 0, 0};
   std::optional<std::string_view> range = head.field("Range");
   if (range.has_value() && head.method == "GET" && range_applies(head, file)) {

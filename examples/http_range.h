@@ -15,7 +15,7 @@
 #include <string>
 #include <string_view>
 
-#include "examples/http_head.h"
+#include "bufio/parse/http1.h"
 
 namespace http {
 
@@ -37,7 +37,7 @@ struct Part {
 
 // What a GET asks for of a file of `size` bytes. Several ranges, and what is no range, are passed
 // over, as they may be: the answer is the whole file.
-Part part_of(const Head& head, uint64_t size, const Validators& file);
+Part part_of(const bufio::HttpRequest& head, uint64_t size, const Validators& file);
 
 // "Sun, 06 Nov 1994 08:49:37 GMT".
 std::string http_date(time_t time);

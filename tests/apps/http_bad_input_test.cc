@@ -103,7 +103,7 @@ TEST_F(HttpBadInputTest, RefusesWhatIsMalformedAndCloses) {
            {417, get("/hello.txt", "Expect: a miracle\r\n")},
            {431, get("/hello.txt", "X: " + std::string(20'000, 'a') + "\r\n")},
            {431, get("/hello.txt", "X: ") + std::string(20'000, 'a')},
-           {501, get("/hello.txt", "Transfer-Encoding: gzip\r\n")},
+           {400, get("/hello.txt", "Transfer-Encoding: gzip\r\n")},
            {505, "GET /hello.txt HTTP/2.0\r\nHost: a\r\n\r\n"},
            {405, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
            {405, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n"},

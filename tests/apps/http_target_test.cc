@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "examples/http_head.h"
+#include "bufio/parse/http1.h"
 #include "examples/http_range.h"
 #include "gtest/gtest.h"
 
@@ -82,9 +82,10 @@ const Validators kFile = {"\"tag\"", 784111777};
 Part part(std::string_view fields, std::string_view method = "GET") {
   const std::string text =
       std::string(method) + " / HTTP/1.1\r\nHost: a\r\n" + std::string(fields) + "\r\n";
-  Head head;
-  EXPECT_EQ(parse_head(text, head), kFine) << text;
-  return part_of(head, 1000, kFile);
+  bufio::HttpRequestParser parser;
+  auto head = parser.parse(text, 0, true);
+  EXPECT_TRUE(head.is_value()) << head.status();
+  return part_of(head.value(), 1000, kFile);
 }
 
 const Part kAll = {200, 0, 1000};
