@@ -54,7 +54,7 @@ BUFIO_KERNEL size_t count_blocks(const char* data, size_t blocks, Pattern patter
 
 #include "bufio/scan_kernel_bodies.inc"
 
-constexpr ScanKernels kKernels = {SimdTier::kPortable, count, masks, offsets, tail_mask, find_pair};
+constexpr ScanKernels kKernels = {SimdTier::kPortable, count, masks, offsets, bits, tail_mask, find_pair};
 
 }  // namespace portable
 

@@ -42,6 +42,10 @@ struct ScanKernels {
   // or behind out[capacity]. Makes progress when capacity >= kOffsetsSlack.
   Offsets (*offsets)(const char* data, size_t blocks, char byte, uint16_t* out, size_t capacity);
 
+  // The same of masks that are there: the numbers of the bits that are set in `blocks` <=
+  // kMaxBlocks of them. Returns how many; writes scratch behind them, up to kOffsetsSlack.
+  size_t (*bits)(const uint64_t* masks, size_t blocks, uint16_t* out);
+
   // The offsets of `byte` in fewer than 64 bytes, as a mask.
   uint64_t (*tail_mask)(const char* data, size_t size, char byte);
 

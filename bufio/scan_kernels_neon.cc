@@ -57,7 +57,7 @@ BUFIO_KERNEL size_t count_blocks(const char* data, size_t blocks, Pattern patter
 #include "bufio/scan_kernel_bodies.inc"
 #undef BUFIO_KERNEL
 
-constexpr ScanKernels kKernels = {SimdTier::kNeon, count, masks, offsets, tail_mask, find_pair};
+constexpr ScanKernels kKernels = {SimdTier::kNeon, count, masks, offsets, bits, tail_mask, find_pair};
 
 }  // namespace neon
 

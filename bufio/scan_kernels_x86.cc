@@ -59,7 +59,7 @@ BUFIO_KERNEL size_t count_blocks(const char* data, size_t blocks, Pattern patter
 #include "bufio/scan_kernel_bodies.inc"
 #undef BUFIO_KERNEL
 
-constexpr ScanKernels kKernels = {SimdTier::kSse2, count, masks, offsets, tail_mask, find_pair};
+constexpr ScanKernels kKernels = {SimdTier::kSse2, count, masks, offsets, bits, tail_mask, find_pair};
 
 }  // namespace sse2
 
@@ -110,7 +110,7 @@ BUFIO_KERNEL size_t count_blocks(const char* data, size_t blocks, Pattern patter
 #include "bufio/scan_kernel_bodies.inc"
 #undef BUFIO_KERNEL
 
-constexpr ScanKernels kKernels = {SimdTier::kAvx2, count, masks, offsets, tail_mask, find_pair};
+constexpr ScanKernels kKernels = {SimdTier::kAvx2, count, masks, offsets, bits, tail_mask, find_pair};
 
 }  // namespace avx2
 
@@ -169,7 +169,7 @@ BUFIO_KERNEL size_t put_offsets(uint64_t mask, size_t base, uint16_t* out) {
 #undef BUFIO_KERNEL_PUTS_OFFSETS
 #undef BUFIO_KERNEL
 
-constexpr ScanKernels kKernels = {SimdTier::kAvx512, count, masks, offsets, tail_mask, find_pair};
+constexpr ScanKernels kKernels = {SimdTier::kAvx512, count, masks, offsets, bits, tail_mask, find_pair};
 
 }  // namespace avx512
 

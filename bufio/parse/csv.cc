@@ -267,26 +267,43 @@ bool CsvParser::begin_run(std::string_view view) {
 // Goes on to the end of the next record; false where the run ends.
 bool CsvParser::next_of_run(MessageRun& run) {
   begin_record();
+  const char newline = newline_;
+  const int quote = quote_;
   for (;;) {
-    while (run_.taken != run_.found.count) {
-      const char* end = run_.base + found_[run_.taken++];
-      const bool last = *end == newline_;
-      if (!add(run_.field, end, last, run_.escapes) || count_ > options_.max_fields) return false;
-      run_.field = end + 1;
-      if (!last) continue;
-      const auto size = static_cast<size_t>(run_.field - run_.record);
-      const bool empty = size <= 2 && count_ == 1 && fields_[0].empty();
-      if (empty && options_.skip_empty_lines) [[unlikely]] {
-        begin_record();
-        end_of_record(run);
-        continue;
+    // Kept here, and not read or written for each field.
+    const char* const base = run_.base;
+    const size_t found = run_.found.count;
+    const char* field = run_.field;
+    size_t count = count_;
+    size_t taken = run_.taken;
+    std::string_view* fields = fields_.data();
+    size_t room = fields_.size();
+    while (taken != found) {
+      const char* start = field;
+      const char* end = base + found_[taken++];
+      field = end + 1;
+      if (count == room) [[unlikely]] {
+        if (count >= options_.max_fields) return false;
+        room = std::max<size_t>(16, 2 * count);
+        fields_.resize(room);
+        fields = fields_.data();
       }
-      if (size > longest_of(run) || end_record() != Fields::kFine) return false;
-      end_of_record(run);
-      ++run.count;
-      ++records_;
-      return true;
+      fields[count++] = {start, static_cast<size_t>(end - start)};
+      const bool last = *end == newline;
+      if (static_cast<unsigned char>(*start) == quote || last) {
+        count_ = count - 1;
+        if (!add(start, end, last, run_.escapes)) return false;
+        if (!last) continue;
+        run_.field = field;
+        run_.taken = taken;
+        if (!end_of_record(run)) return false;
+        if (count_ > 0) return true;
+        count = 0;
+      }
     }
+    run_.field = field;
+    run_.taken = taken;
+    count_ = count;
     if (run_.found.misplaced || run_.scanned == run_.limit) return false;
     // Of a field that began further in front.
     const bool escapes = run_.escapes && run_.field != run_.scanned;
@@ -297,6 +314,23 @@ bool CsvParser::next_of_run(MessageRun& run) {
     run_.escapes = escapes || run_.found.escapes;
     run_.scanned += run_.found.bytes;
   }
+}
+
+// A record that is complete: false if it is not for a run; no fields if it was an empty line.
+bool CsvParser::end_of_record(MessageRun& run) {
+  const auto size = static_cast<size_t>(run_.field - run_.record);
+  if (options_.skip_empty_lines && size <= 2 && count_ == 1 && fields_[0].empty()) [[unlikely]] {
+    begin_record();
+  } else {
+    const bool fits =
+        size <= std::min(run.max_message, options_.max_record) && count_ <= options_.max_fields;
+    if (!fits || end_record() != Fields::kFine) return false;
+    ++run.count;
+    ++records_;
+  }
+  run_.record = run_.field;
+  run.consumed = static_cast<size_t>(run_.record - run_.view);
+  return true;
 }
 
 }  // namespace bufio

@@ -23,7 +23,6 @@
 #ifndef BUFIO_PARSE_CSV_H_
 #define BUFIO_PARSE_CSV_H_
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -138,13 +137,7 @@ class CsvParser {
 
   bool begin_run(std::string_view view);
   bool next_of_run(MessageRun& run);
-  size_t longest_of(const MessageRun& run) const {
-    return std::min(run.max_message, options_.max_record);
-  }
-  void end_of_record(MessageRun& run) {
-    run_.record = run_.field;
-    run.consumed = static_cast<size_t>(run_.record - run_.view);
-  }
+  bool end_of_record(MessageRun& run);
 
   // What is known of a record that is not complete.
   struct Progress {

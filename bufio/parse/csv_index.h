@@ -35,8 +35,8 @@ class CsvIndex {
   };
 
   static constexpr size_t kMaxBytes = 1024;
-  // What `ends` must have room for.
-  static constexpr size_t kMaxEnds = kMaxBytes + 8;
+  // What `ends` must have room for: scratch is written behind them.
+  static constexpr size_t kMaxEnds = kMaxBytes + 128;
 
   // `quote`: none, if it is no char.
   CsvIndex(char separator, int quote, char newline)
@@ -48,9 +48,9 @@ class CsvIndex {
   Found find(std::string_view bytes, State& state, uint16_t* ends) const;
 
  private:
-  struct Masks;
-  bool add(const Masks& masks, size_t at, size_t size, State& state, uint16_t* ends,
-           Found& found) const;
+  // Masks of up to kMaxBytes, and of what follows from them.
+  struct Blocks;
+  void find_masks(std::string_view bytes, Blocks& blocks) const;
 
   char separator_;
   char newline_;
