@@ -1,6 +1,7 @@
 #include "bufio/parse/http1.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <system_error>
 
@@ -17,10 +18,16 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_visible(char c) { return c > ' ' && c < 0x7f; }
 
 // A name, an address, brackets and a port; nothing that could be taken for another part of a URL.
+constexpr std::array<bool, 256> kHostCharacters = [] {
+  std::array<bool, 256> host{};
+  for (unsigned char c = '!'; c < 0x7f; ++c) host[c] = true;
+  for (char c : std::string_view("/?#@\\\"<>^`{|}")) host[static_cast<unsigned char>(c)] = false;
+  return host;
+}();
+
 bool is_host(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return is_visible(c) && std::string_view("/?#@\\\"<>^`{|}").find(c) == std::string_view::npos;
-  });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return kHostCharacters[static_cast<unsigned char>(c)]; });
 }
 
 bool is_reason(std::string_view text) {

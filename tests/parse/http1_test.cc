@@ -374,6 +374,7 @@ TEST(Http1, AllocatesNothingForAHead) {
     EXPECT_EQ(testing::run_at_once(count_fields(requests)), heads * 3);
     return testing::allocations - before;
   };
+  count(100);  // which keeps a frame for the others
   EXPECT_EQ(count(100), count(5000));
 }
 
