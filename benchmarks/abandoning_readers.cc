@@ -15,7 +15,7 @@
 #include "absl/status/statusor.h"
 #include "benchmarks/abandonment.h"
 #include "benchmarks/die.h"
-#include "benchmarks/parsers.h"
+#include "benchmarks/readers.h"
 #include "bufio/descriptor.h"
 #include "bufio/reader.h"
 #include "uring/ring.h"

@@ -5,12 +5,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -77,30 +79,40 @@ void write_all(int fd, std::string_view text) {
 }
 
 // Appears under its name only when it is whole, so that an interrupted run leaves nothing that
-// looks usable.
-void make(const std::string& path) {
-  std::cerr << "making " << path << " (" << (kMadeSize >> 20) << " MiB)\n";
+// looks usable. Written by blocks; `next` makes the one with so many bytes left, or nothing.
+void make(const std::string& path, uint64_t size,
+          const std::function<std::string_view(uint64_t left)>& next) {
+  std::cerr << "making " << path << " (" << (size >> 20) << " MiB)\n";
   const std::string partial = path + ".partial";
   const int fd =
       ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) die(partial, errno);
-  constexpr size_t kBlock = size_t{1} << 20;
-  Random random(20240517);
-  uint64_t microseconds = 0;
-  std::string text;
-  for (uint64_t left = kMadeSize; left > 0;) {
-    while (text.size() < kBlock) append_line(text, random, microseconds);
-    const size_t whole = left < kBlock ? static_cast<size_t>(left) : kBlock;
-    left -= whole;
-    if (left == 0) text[whole - 1] = '\n';
-    write_all(fd, std::string_view(text).substr(0, whole));
-    text.erase(0, whole);
+  for (uint64_t left = size; left > 0;) {
+    const std::string_view block = next(left);
+    write_all(fd, block);
+    left -= std::min<uint64_t>(left, block.size());
   }
   if (::fsync(fd) != 0 || ::close(fd) != 0) die(partial, errno);
   std::filesystem::rename(partial, path);
 }
 
-std::string path_of_made_file() {
+constexpr size_t kBlock = size_t{1} << 20;
+
+void make_log(const std::string& path) {
+  Random random(20240517);
+  uint64_t microseconds = 0;
+  std::string text;
+  size_t written = 0;
+  make(path, kMadeSize, [&](uint64_t left) {
+    text.erase(0, written);
+    while (text.size() < kBlock) append_line(text, random, microseconds);
+    written = left < kBlock ? static_cast<size_t>(left) : kBlock;
+    if (written == left) text[written - 1] = '\n';
+    return std::string_view(text).substr(0, written);
+  });
+}
+
+std::string path_of_made_file(const std::string& name) {
   const auto directory =
       std::filesystem::temp_directory_path() / ("uring-bufio-bench-" + std::to_string(::getuid()));
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) die(directory.string(), errno);
@@ -108,7 +120,7 @@ std::string path_of_made_file() {
   if (::lstat(directory.c_str(), &found) != 0) die(directory.string(), errno);
   if (!S_ISDIR(found.st_mode) || found.st_uid != ::getuid())
     die(directory.string() + " is not ours", 0);
-  return (directory / "log-1gib-v1.txt").string();
+  return (directory / name).string();
 }
 
 uint64_t size_of_file(const std::string& path) {
@@ -122,8 +134,25 @@ uint64_t size_of_file(const std::string& path) {
 Corpus Corpus::open_or_make() {
   // Read before any thread is started.
   const char* given = std::getenv("BUFIO_BENCH_FILE");  // NOLINT(concurrency-mt-unsafe)
-  const std::string path = given != nullptr ? given : path_of_made_file();
-  if (given == nullptr && size_of_file(path) != kMadeSize) make(path);
+  const std::string path = given != nullptr ? given : path_of_made_file("log-1gib-v1.txt");
+  if (given == nullptr && size_of_file(path) != kMadeSize) make_log(path);
+  return open(path);
+}
+
+Corpus Corpus::open_or_make(const std::string& name, uint64_t size, const Append& append) {
+  const std::string path = path_of_made_file(name);
+  if (size_of_file(path) < size) {
+    std::string text;
+    make(path, size, [&](uint64_t left) {
+      text.clear();
+      while (text.size() < kBlock && text.size() < left) append(text);
+      return std::string_view(text);
+    });
+  }
+  return open(path);
+}
+
+Corpus Corpus::open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) die(path, errno);
   struct stat found {};

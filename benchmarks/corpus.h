@@ -14,6 +14,7 @@
 #define BENCHMARKS_CORPUS_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace bench {
@@ -22,6 +23,11 @@ class Corpus {
  public:
   // Finds the file, or makes it, which takes a few seconds. Does not return if neither is possible.
   static Corpus open_or_make();
+
+  // Another file that is made up: of what `append` appends to a string, again and again, until that
+  // is `size` bytes or a little more. It is made again only under another name.
+  using Append = std::function<void(std::string& text)>;
+  static Corpus open_or_make(const std::string& name, uint64_t size, const Append& append);
 
   Corpus(const Corpus&) = delete;
   Corpus& operator=(const Corpus&) = delete;
@@ -41,6 +47,7 @@ class Corpus {
   bool drop() const;
 
  private:
+  static Corpus open(const std::string& path);
   Corpus(std::string path, int fd, uint64_t size) : path_(std::move(path)), fd_(fd), size_(size) {}
 
   std::string path_;

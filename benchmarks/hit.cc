@@ -13,7 +13,7 @@
 #include "benchmarks/allocations.h"
 #include "benchmarks/die.h"
 #include "benchmarks/groups.h"
-#include "benchmarks/parsers.h"
+#include "benchmarks/readers.h"
 #include "benchmarks/scoreboard.h"
 #include "bufio/memory.h"
 #include "bufio/reader.h"

@@ -1,83 +1,62 @@
-#include "benchmarks/parsers.h"
+// benchmarks/parsers.cc
+//
+// How fast the ready parsers go through files in the page cache: beside a rival each, and beside
+// themselves over the same bytes in memory.
+//
+//   bazel run -c opt //benchmarks:parsers
+//   bazel run -c opt //benchmarks:parsers -- --benchmark_filter=csv/
+//
+// The repetitions are interleaved at random, and targets are ratios of medians. What a Reader costs
+// is mostly the kernel's copy, which takes turns with the parser on one core; with offload it is
+// done on another one.
 
 #include <string>
-#include <string_view>
-#include <utility>
+#include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "benchmarks/die.h"
-#include "benchmarks/tally.h"
-#include "bufio/open.h"
-#include "bufio/reader.h"
-#include "bufio/reader_options.h"
-#include "uring/block_on.h"
-#include "uring/options.h"
-#include "uring/ring.h"
-#include "uring/task.h"
+#include "benchmarks/batch.h"
+#include "benchmarks/processors.h"
+#include "benchmarks/records.h"
+#include "benchmarks/scoreboard.h"
 
-namespace bench {
 namespace {
 
-void die_unless_ok(const absl::Status& status) {
-  if (!status.ok()) die(status.ToString(), 0);
+std::vector<bench::RatioTarget> ratio_targets() {
+  std::vector<bench::RatioTarget> targets = {
+      {"lines/reader", "lines/getline", 1.5, "the kernel's copy"},
+      {"csv/reader", "csv/mapped_loop", 1.0, "the work for each field"},
+      {"json/reader", "json/iterate_many", 0.9, "simdjson is begun anew for each line"},
+      {"protobuf/reader", "protobuf/delimited_stream", 1.0, "protobuf's parsing"},
+  };
+  for (const char* group : {"lines", "csv", "json", "json_dom", "http", "protobuf", "frames"}) {
+    const std::string name(group);
+    targets.push_back({name + "/reader", name + "/memory", 0.9,
+                       "the kernel's copy beside parsing at {" + name + "/memory}"});
+    targets.push_back({name + "/reader_offload", name + "/memory", 0.9,
+                       "fetching bytes from the other core's cache"});
+  }
+  return targets;
 }
 
-uring::Task<Tally> open_and_parse(uring::Ring& ring, std::string path, bufio::ReaderOptions options,
-                                  Parser* parse) {
-  absl::StatusOr<bufio::Reader> reader = co_await bufio::open(ring, std::move(path), options);
-  die_unless_ok(reader.status());
-  co_return co_await parse(*reader);
+std::vector<bench::BoundTarget> bound_targets() {
+  std::vector<bench::BoundTarget> targets;
+  for (const char* group : {"lines", "csv", "json", "http", "protobuf", "frames"}) {
+    targets.push_back({std::string(group) + "/reader", bench::kAllocations, 0.001,
+                       "what a pass allocates once, over its records"});
+  }
+  return targets;
 }
 
 }  // namespace
 
-uring::Task<Tally> count_newlines(bufio::Reader& reader) {
-  NewlineCount newlines;
-  for (;;) {
-    absl::StatusOr<std::string_view> view = co_await reader.fill_buf();
-    die_unless_ok(view.status());
-    if (view->empty()) break;
-    newlines.take(*view);
-    reader.consume(view->size());
-  }
-  co_return newlines.result();
+int main(int argc, char** argv) {
+  bench::initialize(argc, argv);
+  bench::pin_this_thread(bench::processors().contestant);
+  bench::add_line_records();
+  bench::add_csv_records();
+  bench::add_json_records();
+  bench::add_http_records();
+  bench::add_protobuf_records();
+  bench::Scoreboard scoreboard;
+  bench::run_batch(scoreboard);
+  scoreboard.print_targets(ratio_targets(), bound_targets());
 }
-
-uring::Task<Tally> measure_lines(bufio::Reader& reader) {
-  LineLengths lengths;
-  bufio::Lines lines = reader.lines();
-  for (;;) {
-    bufio::Token line = co_await lines.next();
-    if (!line.has_value()) break;
-    lengths.add(*line);
-    lines.for_each_buffered([&lengths](std::string_view each) { lengths.add(each); });
-  }
-  die_unless_ok(lines.status());
-  co_return lengths.result();
-}
-
-uring::Task<Tally> measure_each_line(bufio::Reader& reader) {
-  LineLengths lengths;
-  bufio::Lines lines = reader.lines();
-  for (;;) {
-    bufio::Token line = co_await lines.next();
-    if (!line.has_value()) break;
-    lengths.add(*line);
-  }
-  die_unless_ok(lines.status());
-  co_return lengths.result();
-}
-
-uring::Ring make_ring(const uring::RingOptions& options) {
-  absl::StatusOr<uring::Ring> ring = uring::Ring::create(options);
-  die_unless_ok(ring.status());
-  return *std::move(ring);
-}
-
-Tally parse_file(uring::Ring& ring, const std::string& path, const bufio::ReaderOptions& options,
-                 Parser* parse) {
-  return uring::block_on(ring, open_and_parse(ring, path, options, parse));
-}
-
-}  // namespace bench

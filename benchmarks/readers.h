@@ -1,9 +1,9 @@
-// benchmarks/parsers.h
+// benchmarks/readers.h
 //
 // The library's contestants: what a user of a Reader would write, with default options.
 
-#ifndef BENCHMARKS_PARSERS_H_
-#define BENCHMARKS_PARSERS_H_
+#ifndef BENCHMARKS_READERS_H_
+#define BENCHMARKS_READERS_H_
 
 #include <cstdint>
 #include <string>
@@ -33,4 +33,4 @@ Tally parse_file(uring::Ring& ring, const std::string& path, const bufio::Reader
 
 }  // namespace bench
 
-#endif  // BENCHMARKS_PARSERS_H_
+#endif  // BENCHMARKS_READERS_H_
