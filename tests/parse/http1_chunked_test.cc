@@ -89,6 +89,7 @@ TEST(Http1Chunked, RefusesWhatIsNone) {
            {"\r\n", kInvalid},
            {"5\nhello\n0\n\n", kInvalid},
            {"5\r\nhelloX\r\n", kInvalid},
+           {"5\r\nhelloXX0\r\n\r\n", kInvalid},
            {"5\r\nhello\n0\r\n\r\n", kInvalid},
            {" 5\r\nhello\r\n", kInvalid},
            {"5 \r\nhello\r\n", kInvalid},
