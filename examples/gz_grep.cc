@@ -9,11 +9,8 @@
 // a file is not.
 
 #include <getopt.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cinttypes>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -26,19 +23,17 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "bufio/decompress/open_any.h"
-#include "bufio/descriptor.h"
 #include "bufio/reader.h"
 #include "bufio/writer.h"
 #include "bufio/writer_descriptor.h"
 #include "examples/progress.h"
 #include "examples/standard_descriptors.h"
+#include "examples/tool.h"
 #include "re2/re2.h"
 #include "uring/block_on.h"
 #include "uring/ring.h"
 #include "uring/task.h"
 #include "uring/when_all.h"
-#include "uring/when_any.h"
 
 namespace gz_grep {
 namespace {
@@ -62,17 +57,6 @@ struct Job {
 void complain(Job& job, absl::string_view what) {
   job.failed = true;
   std::fprintf(stderr, "gz_grep: %.*s\n", static_cast<int>(what.size()), what.data());
-}
-
-uring::Task<absl::StatusOr<bufio::Reader>> open_file(uring::Ring& ring, const std::string& name) {
-  const bufio::ReaderOptions options = {.max_buffer_size = kLongestLine};
-  if (name == "-") {
-    absl::StatusOr<bufio::Reader> input =
-        co_await bufio::decompress_any(bufio::standard_input(ring, options));
-    co_return std::move(input);
-  }
-  absl::StatusOr<bufio::Reader> file = co_await bufio::open_any(ring, name, options);
-  co_return std::move(file);
 }
 
 // Searches one file. The status is that of writing: what is wrong with the file is complained of.
@@ -117,11 +101,13 @@ uring::Task<absl::Status> search(bufio::Reader& reader, const std::string& name,
 }
 
 uring::Task<absl::Status> search_all(uring::Ring& ring, Job& job) {
+  const bufio::ReaderOptions options = {.max_buffer_size = kLongestLine};
   bufio::Writer output = bufio::standard_output(ring);
   for (size_t first = 0; first < job.files.size(); first += kBatch) {
     const size_t behind = std::min(first + kBatch, job.files.size());
     std::vector<uring::Task<absl::StatusOr<bufio::Reader>>> opening;
-    for (size_t i = first; i < behind; ++i) opening.push_back(open_file(ring, job.files[i]));
+    for (size_t i = first; i < behind; ++i)
+      opening.push_back(tool::open_input(ring, job.files[i], options));
     std::vector<absl::StatusOr<bufio::Reader>> readers =
         co_await uring::when_all(std::move(opening));
     for (size_t i = first; i < behind; ++i) {
@@ -136,28 +122,6 @@ uring::Task<absl::Status> search_all(uring::Ring& ring, Job& job) {
   }
   const absl::Status closed = co_await output.close();
   co_return closed;
-}
-
-uring::Task<void> run(uring::Ring& ring, Job& job) {
-  absl::Status status;
-  if (isatty(STDERR_FILENO) == 0 || isatty(STDOUT_FILENO) != 0) {
-    status = co_await search_all(ring, job);
-  } else {
-    auto first =
-        co_await uring::when_any(search_all(ring, job), uwc::show_progress(ring, job.progress));
-    status = std::get<0>(std::move(first));
-  }
-  if (!status.ok()) complain(job, status.message());
-}
-
-void expect_sizes(Job& job) {
-  job.progress.all_inputs = job.files.size();
-  for (const std::string& file : job.files) {
-    struct stat stat;
-    if (::stat(file.c_str(), &stat) == 0 && S_ISREG(stat.st_mode)) {
-      job.progress.expected_bytes += static_cast<uint64_t>(stat.st_size);
-    }
-  }
 }
 
 constexpr const char* kHelp =
@@ -213,13 +177,15 @@ int main(int argc, char** argv) {
     return kTrouble;
   }
   if (!occupy_standard_descriptors()) return kTrouble;
-  expect_sizes(job);
+  job.progress = tool::expect(job.files);
   absl::StatusOr<uring::Ring> ring = uring::Ring::create();
   if (!ring.ok()) {
     complain(job, absl::StrCat("cannot set up io_uring: ", ring.status().message()));
     return kTrouble;
   }
-  uring::block_on(*ring, run(*ring, job));
+  const absl::Status status =
+      uring::block_on(*ring, tool::show_while(*ring, job.progress, search_all(*ring, job)));
+  if (!status.ok()) complain(job, status.message());
   return job.failed ? kTrouble : job.matched ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -30,8 +30,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "bufio/copy.h"
-#include "bufio/decompress/open_any.h"
-#include "bufio/descriptor.h"
 #include "bufio/messages.h"
 #include "bufio/parse/tar.h"
 #include "bufio/reader.h"
@@ -40,12 +38,12 @@
 #include "bufio/writer_descriptor.h"
 #include "examples/progress.h"
 #include "examples/standard_descriptors.h"
+#include "examples/tool.h"
 #include "uring/block_on.h"
 #include "uring/open.h"
 #include "uring/ring.h"
 #include "uring/status.h"
 #include "uring/task.h"
-#include "uring/when_any.h"
 
 namespace tarls {
 namespace {
@@ -214,29 +212,13 @@ uring::Task<absl::Status> find_and_take(uring::Ring& ring, bufio::Reader& archiv
 }
 
 uring::Task<absl::Status> work(uring::Ring& ring, Job& job) {
-  absl::StatusOr<bufio::Reader> archive = absl::UnknownError("");
-  if (job.archive == "-") {
-    archive = co_await bufio::decompress_any(bufio::standard_input(ring));
-  } else {
-    archive = co_await bufio::open_any(ring, job.archive);
-  }
+  absl::StatusOr<bufio::Reader> archive = co_await tool::open_input(ring, job.archive);
   if (!archive.ok()) co_return archive.status();
   absl::Status status;
   if (job.member.has_value()) {
     status = co_await find_and_take(ring, *archive, job);
   } else {
     status = co_await list(ring, *archive, job);
-  }
-  co_return status;
-}
-
-uring::Task<absl::Status> run(uring::Ring& ring, Job& job) {
-  absl::Status status;
-  if (isatty(STDERR_FILENO) == 0 || isatty(STDOUT_FILENO) != 0) {
-    status = co_await work(ring, job);
-  } else {
-    auto first = co_await uring::when_any(work(ring, job), uwc::show_progress(ring, job.progress));
-    status = std::get<0>(std::move(first));
   }
   co_return status;
 }
@@ -288,7 +270,9 @@ int main(int argc, char** argv) {
   if (!occupy_standard_descriptors()) return EXIT_FAILURE;
   absl::StatusOr<uring::Ring> ring = uring::Ring::create();
   absl::Status status = ring.status();
-  if (ring.ok()) status = uring::block_on(*ring, run(*ring, job));
+  if (ring.ok()) {
+    status = uring::block_on(*ring, tool::show_while(*ring, job.progress, work(*ring, job)));
+  }
   if (status.ok()) return EXIT_SUCCESS;
   std::fprintf(stderr, "tarls: %s\n", std::string(status.message()).c_str());
   return EXIT_FAILURE;
