@@ -9,6 +9,8 @@
 #include "absl/status/statusor.h"
 #include "bufio/memory.h"
 #include "bufio/reader.h"
+#include "bufio/testing/check_parser_linear.h"
+#include "bufio/testing/check_split_invariance.h"
 #include "uring/block_on.h"
 #include "uring/ring.h"
 
@@ -34,6 +36,20 @@ TEST(SettingsTest, BadLinesAreNamedByTheirOffset) {
   EXPECT_EQ(settings.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(settings.status().message().find("offset 6"), absl::string_view::npos)
       << settings.status();
+}
+
+TEST(SettingsTest, HoweverTheBytesArrive) {
+  using bufio::testing::check_parser_linear;
+  using bufio::testing::check_split_invariance;
+  const auto print = [](const Setting& setting) {
+    return std::string(setting.name) + "|" + std::string(setting.value);
+  };
+  EXPECT_EQ(check_split_invariance(SettingParser(),
+                                   {"# no\na = b\n\nc=d\r\n", "a = b\nnonsense\n", "last = one"},
+                                   print),
+            absl::OkStatus());
+  EXPECT_EQ(check_parser_linear(SettingParser(), "a = " + std::string(900, 'b') + "\n"),
+            absl::OkStatus());
 }
 
 }  // namespace
