@@ -26,6 +26,7 @@ std::vector<bench::RatioTarget> ratio_targets() {
       {"csv/reader", "csv/mapped_loop", 1.0, "the work for each field"},
       {"json/reader", "json/iterate_many", 0.9, "simdjson is begun anew for each line"},
       {"protobuf/reader", "protobuf/delimited_stream", 1.0, "protobuf's parsing"},
+      {"gz/reader", "gz/zcat_wc", 1.0, "zlib's inflating"},
   };
   for (const char* group : {"lines", "csv", "json", "json_dom", "http", "protobuf", "frames"}) {
     const std::string name(group);
@@ -56,6 +57,7 @@ int main(int argc, char** argv) {
   bench::add_json_records();
   bench::add_http_records();
   bench::add_protobuf_records();
+  bench::add_gz_records();
   bench::Scoreboard scoreboard;
   bench::run_batch(scoreboard);
   scoreboard.print_targets(ratio_targets(), bound_targets());

@@ -38,6 +38,7 @@ void add_csv_records();
 void add_json_records();
 void add_http_records();
 void add_protobuf_records();
+void add_gz_records();
 
 // Registers the benchmark `name`, as add_pass, with the counter kAllocations: how often memory was
 // asked for, for each record.
