@@ -58,7 +58,7 @@ struct ReaderOptions {
 
   // Sockets: receive into the Ring's shared pool (uring::receive_pool), as by `pool`, instead of
   // into buffers of the Reader's own. For servers of many connections, most of them silent: one
-  // that is has no buffer. Where few connections transfer much, own buffers are a little faster.
+  // that is has no buffer.
   bool shared_pool = false;
 };
 

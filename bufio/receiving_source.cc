@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -105,6 +106,11 @@ void ReceivingSource::read_received(uring::PooledRead&, uring::Ref<uring::Buffer
   bytes_ += size;
   unasked_ += size;
   ++pooled_;
+  // The queue may never be empty, and its gone ones must not pile up.
+  if (pieces_.size() == pieces_.capacity() && 2 * first_ >= pieces_.size()) {
+    pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<ptrdiff_t>(first_));
+    first_ = 0;
+  }
   pieces_.push_back({std::move(buffer), static_cast<uint32_t>(pool_->headroom()),
                      static_cast<uint32_t>(size), 0});
   progress();

@@ -161,6 +161,37 @@ TEST_P(IdleConnections, TakeLessThanAKibibyteEach) {
   }
 }
 
+TEST(ReceivingCost, AQueueThatIsNeverEmptyDoesNotGrow) {
+  absl::StatusOr<uring::Ring> ring = uring::Ring::create({.completion_entries = 512});
+  ASSERT_TRUE(ring.ok()) << ring.status();
+  Pair pair = new_pair();
+  Reader reader = read_descriptor(*ring, std::move(pair.ours), {.shared_pool = true});
+  auto next = [&] {
+    if (write(pair.theirs, "piece", 5) != 5) std::abort();
+    uring::block_on(*ring, uring::yield(*ring));
+    uring::block_on(*ring, uring::yield(*ring));
+  };
+  auto take = [&] {
+    absl::StatusOr<std::string_view> view = uring::block_on(*ring, reader.fill_buf());
+    ASSERT_TRUE(view.ok()) << view.status();
+    ASSERT_EQ(*view, "piece");
+    reader.consume(5);
+  };
+  next();
+  take();
+  if (PoolCore::shared(ring->core())->repeats() != PoolCore::Repeats::kYes)
+    GTEST_SKIP() << "no multishot receive here";
+  next();
+  uint64_t before = 0;
+  for (int i = 0; i < 500 && !::testing::Test::HasFailure(); ++i) {
+    if (i == 100) before = live_bytes;
+    next();
+    take();
+  }
+  EXPECT_LE(live_bytes, before + 1024);
+  close(pair.theirs);
+}
+
 // --- steady state --------------------------------------------------------------------------------
 
 Task<void> echo(Stream stream) {
