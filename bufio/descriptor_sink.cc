@@ -141,6 +141,9 @@ bool DescriptorSink::start_sync(bool data_only) {
   return true;
 }
 
+// A Ring that goes may take it along, for ever.
+bool DescriptorSink::sync_ended() const { return !sync_ || !ring()->status().ok(); }
+
 absl::Status DescriptorSink::sync_status() const { return sync_status_; }
 
 void DescriptorSink::sync_completed(uring::SyncOperation& sync) {
@@ -154,7 +157,6 @@ void DescriptorSink::sync_completed(uring::SyncOperation& sync) {
 }
 
 void DescriptorSink::sync_stranded(uring::SyncOperation&) {
-  sync_stranded_ = true;
   sync_status_ = uring::annotate(ring()->status(), where());
   fail(sync_status_);
 }

@@ -37,7 +37,7 @@ class DescriptorSink final : public WriterState,
 
   std::string_view name() const override { return descriptor_->name(); }
   bool start_sync(bool data_only) override;
-  bool sync_ended() const override { return !sync_ || sync_stranded_; }
+  bool sync_ended() const override;
   absl::Status sync_status() const override;
   bool takes_files() const override { return true; }
   absl::Status shut_down() override;
@@ -67,7 +67,6 @@ class DescriptorSink final : public WriterState,
   std::vector<uring::Ref<uring::WriteOperation>> unreleased_;  // wait for their notifications
   std::unique_ptr<FileTransfer> transfer_;                     // of the range in front
   uring::Ref<uring::SyncOperation> sync_;                      // in flight
-  bool sync_stranded_ = false;                                 // for ever
   absl::Status sync_status_;
 };
 

@@ -36,8 +36,8 @@ bool EndRequest::satisfied() {
 absl::Status CloseWriterCall::await_resume() {
   absl::Status failure = finish();
   if (!failure.ok()) return failure;
-  absl::Status error = state().tell_error();
   absl::Status closed = state().close_descriptor();
+  absl::Status error = state().tell_error();
   state().set_closed();
   state().retire();
   return error.ok() ? closed : error;
