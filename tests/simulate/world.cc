@@ -169,11 +169,21 @@ void World::wind_up() {
       all_over &= over[i];
     }
     if (all_over || failed()) return;
-    for (size_t i = 0; i < rings_.size(); ++i) turn(i);
+    for (size_t i = 0; i < rings_.size(); ++i) {
+      // Reads ahead that nobody waits for may have taken all its room, and while it never sleeps
+      // nobody asks for bytes.
+      if (starved(i)) feed_anybody();
+      turn(i);
+    }
     // A loop that never sleeps does not always look after its kernel, which goes on by itself.
     system_->step();
     check();
   }
+}
+
+bool World::starved(size_t index) {
+  uring::Ring* ring = this->ring(index);
+  return ring != nullptr && ring->stats().waiting_for_entry > 0;
 }
 
 bool World::quiet(size_t index) {

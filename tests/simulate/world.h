@@ -119,6 +119,8 @@ class World {
 
   void take_kernel_trace();
   bool feed_anybody();
+  // Requests wait for others to make room.
+  bool starved(size_t index);
   bool quiet(size_t index);
   void settle(size_t index);
   void take_lent_back();
