@@ -4,6 +4,7 @@
 #   tools/mutants.sh                    all mutants
 #   tools/mutants.sh eof_asked_again    that one; patterns as of the shell, such as 'cancel_*', are fine
 #   tools/mutants.sh --list             what there is
+#   tools/mutants.sh --seconds=600      as many as that time allows; it begins with others every day
 #   tools/mutants.sh --config=asan …    as `bazel test` knows it
 #
 # A mutant is a patch, tests/mutants/NAME.patch, so that the library itself carries no planted bug. It opens with
@@ -25,12 +26,13 @@ say() { printf 'mutants: %s\n' "$*" >&2; }
 
 usage() { sed -n '2,/^set /s/^# \{0,1\}//p' tools/mutants.sh; }
 
-list=0
+list=0 seconds=0
 flags=(--color=no --curses=no --noshow_progress --noshow_loading_progress --symlink_prefix=/)
 names=()
 for argument in "$@"; do
   case $argument in
     --list) list=1 ;;
+    --seconds=*) seconds=${argument#*=} ;;
     -h | --help) usage && exit 0 ;;
     --*) flags+=("$argument") ;;
     *) names+=("${argument%.patch}") ;;
@@ -169,7 +171,11 @@ time_limit() {
 
 # --- mutated -------------------------------------------------------------------------------------
 
-passed=0 failed=0
+passed=0 failed=0 left=0
+if ((seconds > 0)); then
+  first=$((10#$(date +%j) * 53 % ${#patches[@]}))
+  patches=("${patches[@]:first}" "${patches[@]:0:first}")
+fi
 # bad <what> <name>: this mutant was not caught.
 bad() {
   printf '%-36s %s, %d s\n' "$2" "$1" $((SECONDS - start))
@@ -177,6 +183,7 @@ bad() {
 }
 
 for patch in "${patches[@]}"; do
+  ((seconds == 0 || SECONDS < seconds)) || { ((left += 1)) && continue; }
   name=$(basename "$patch" .patch)
   start=$SECONDS
   read -ra targets <<<"$(header "$patch" tests)"
@@ -207,5 +214,6 @@ done
 touched=()
 
 [[ ${CI:-} != true ]] || bazel_here shutdown >/dev/null 2>&1
+((left == 0)) || say "$left mutants were left for another day: $seconds s are over"
 printf '%d passed, %d failed\n' "$passed" "$failed"
 ((failed == 0 && passed > 0))

@@ -4,8 +4,8 @@
 # A round is: random programs on both kernels with a fresh seed, plain and under the sanitizers; each fuzz
 # target for a while, on a corpus that is kept in $BUFIO_SOAK_DIR (~/.cache/uring-bufio-soak); and all tests, several
 # times over and more at once than there are processors, in one configuration after the other: clang, g++ and clang
-# unoptimised and optimised, AddressSanitizer, and ThreadSanitizer for what crosses threads. A last step that the end of
-# the time cuts off counts for nothing.
+# unoptimised and optimised, AddressSanitizer, ThreadSanitizer for what crosses threads, and all planted bugs. A last
+# step that the end of the time cuts off counts for nothing.
 #
 # Closes with `N passed, M failed`, counting steps, after the command that repeats each failure. Builds count as time,
 # too, so the first round from a fresh clone needs some ten minutes more.
@@ -86,12 +86,13 @@ for ((round = 1; SECONDS < end; ++round)); do
   simulate plain -c opt
   simulate asan --config=asan
   fuzz
-  case $((round % 6)) in
+  case $((round % 7)) in
     1) tests asan --config=asan ;;
     2) tests 'gcc -O2' --config=gcc -c opt ;;
     3) tests clang ;;
     4) tests tsan --config=tsan --test_tag_filters=threads --build_tests_only ;;
     5) tests gcc --config=gcc ;;
+    6) step mutants tools/mutants.sh ;;
     0) tests 'clang -O2' -c opt ;;
   esac
 done
