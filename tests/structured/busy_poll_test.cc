@@ -140,7 +140,9 @@ TEST_P(BusyPollTest, ACenturyIsForEver) {
 INSTANTIATE_TEST_SUITE_P(Rungs, BusyPollTest,
                          ::testing::Values(SetupRung::kDeferred, SetupRung::kCooperative,
                                            SetupRung::kPlain),
-                         [](const auto& info) { return std::string(setup_rung_name(info.param)); });
+                         [](const auto& param) {
+                           return std::string(setup_rung_name(param.param));
+                         });
 
 }  // namespace
 }  // namespace uring
