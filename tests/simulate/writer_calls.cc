@@ -116,7 +116,7 @@ Task<void> WriterCalls::flush(WriterActor& a) {
 
 Task<void> WriterCalls::sync(WriterActor& a, bool data_only) {
   absl::Status status = co_await a.writer().sync(data_only);
-  if (!a.writer_gone() && status != a.writer().status()) {
+  if (a.writer_gone() || status != a.writer().status()) {
     // That of fsync, which does not stick.
     const bool no_disk = !a.subject_->is_file() && uring::errno_of(status) == EINVAL;
     if (no_disk || a.may_be_error(status)) co_return;
@@ -127,7 +127,7 @@ Task<void> WriterCalls::sync(WriterActor& a, bool data_only) {
 Task<void> WriterCalls::shutdown(WriterActor& a) {
   absl::Status status = co_await a.writer().shutdown();
   const bool socket = a.subject_->kind == SinkKind::kSocket;
-  if (!a.writer_gone() && !socket && uring::errno_of(status) == ENOTSOCK) co_return;
+  if (!socket && uring::errno_of(status) == ENOTSOCK) co_return;
   if (!a.went_well(status) || a.writer_gone()) co_return;
   all_came_out(a);
   a.expect(socket && a.subject_->record->outlet->ended(), "shut down, and no end is to be seen");
