@@ -176,7 +176,9 @@ TEST_P(DecompressTest, CorruptIsToldApart) {
     // Bytes that say nothing of the contents may be what they like, and lengths may cut it off.
     if (outcome.status.ok()) {
       // Raw deflate has no checksum.
-      if (GetParam().finds_members) EXPECT_EQ(outcome.text, text) << at;
+      if (GetParam().finds_members) {
+        EXPECT_EQ(outcome.text, text) << at;
+      }
       continue;
     }
     invalid += outcome.status.code() == absl::StatusCode::kInvalidArgument ? 1 : 0;
@@ -258,7 +260,9 @@ TEST_P(DecompressTest, NoAllocationWhileItGoesOn) {
   const uint64_t before = testing::allocations;
   consume(1'000'000);
 
-  if (!uring::kAddressSanitizer) EXPECT_LE(testing::allocations - before, 2U);
+  if (!uring::kAddressSanitizer) {
+    EXPECT_LE(testing::allocations - before, 2U);
+  }
 }
 
 TEST_P(DecompressTest, PickedByItsFirstBytes) {
