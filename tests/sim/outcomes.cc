@@ -1,5 +1,6 @@
 #include "tests/sim/outcomes.h"
 
+#include <cstdint>
 #include <cstring>
 
 namespace uring::testing {
@@ -10,8 +11,9 @@ std::string errno_text(int error) {
 }
 
 std::string to_text(const Completion& completion) {
-  std::string result =
-      completion.result < 0 ? errno_text(-completion.result) : std::to_string(completion.result);
+  // A notification's highest bit says that bytes were copied, and no error (IORING_NOTIF_USAGE_…).
+  const bool error = completion.result < 0 && completion.result != INT32_MIN;
+  std::string result = error ? errno_text(-completion.result) : std::to_string(completion.result);
   return std::to_string(completion.user_data) + ":" + result;
 }
 
