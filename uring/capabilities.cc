@@ -6,10 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -21,7 +19,6 @@ namespace {
 
 constexpr unsigned kSmallestRing = 8;
 constexpr unsigned kPollingIdleMilliseconds = 20;
-constexpr std::chrono::milliseconds kLongestWait(256);
 
 unsigned setup_flags(SetupRung rung) {
   constexpr unsigned kCommon = IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE;
@@ -177,9 +174,7 @@ std::string Capabilities::describe() const {
                       fixed_buffers ? "fixed buffers" : "no fixed buffers");
 }
 
-namespace {
-
-absl::StatusOr<Capabilities> set_up_once(Kernel& kernel, const RingOptions& options,
+absl::StatusOr<Capabilities> set_up_ring(Kernel& kernel, const RingOptions& options,
                                          io_uring& ring) {
   std::vector<SetupRung> rungs = rungs_to_try(options);
   if (rungs.empty()) {
@@ -222,21 +217,6 @@ absl::StatusOr<Capabilities> set_up_once(Kernel& kernel, const RingOptions& opti
     if (error != EINVAL) break;
   }
   return setup_error(error);
-}
-
-}  // namespace
-
-absl::StatusOr<Capabilities> set_up_ring(Kernel& kernel, const RingOptions& options,
-                                         io_uring& ring) {
-  absl::StatusOr<Capabilities> found = set_up_once(kernel, options, ring);
-  // The kernel gives the locked memory of rings that are gone back some time after, from a worker
-  // thread of its own. Half a second is enough for that, and not much to wait for an error.
-  for (std::chrono::milliseconds wait(1); wait <= kLongestWait; wait *= 2) {
-    if (errno_of(found.status()) != ENOMEM || &kernel != &linux_kernel()) break;
-    std::this_thread::sleep_for(wait);
-    found = set_up_once(kernel, options, ring);
-  }
-  return found;
 }
 
 absl::StatusOr<Capabilities> probe_capabilities(const RingOptions& options) {

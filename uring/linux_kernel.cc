@@ -1,8 +1,10 @@
 #include "uring/linux_kernel.h"
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
+#include <thread>
 
 #include "uring/sanitizer.h"
 
@@ -11,12 +13,27 @@ namespace {
 
 char memory_of_rings;  // stands for it, see sanitizer.h
 
+// The kernel gives the locked memory of rings that are gone back some time after, from a worker
+// thread of its own: so ENOMEM may be over in a moment. A large ring is worth little waiting, for
+// callers try smaller ones; none at all, half a second.
+int make_ring(unsigned entries, io_uring_params& params, io_uring& ring) {
+  constexpr unsigned kSmall = 32;
+  const std::chrono::milliseconds longest(params.cq_entries <= kSmall ? 256 : 2);
+  const io_uring_params wanted = params;
+  for (std::chrono::milliseconds wait(1);; wait *= 2) {
+    params = wanted;
+    std::memset(&ring, 0, sizeof ring);
+    const int error = io_uring_queue_init_params(entries, &ring, &params);
+    if (error != -ENOMEM || wait > longest) return error;
+    std::this_thread::sleep_for(wait);
+  }
+}
+
 }  // namespace
 
 int LinuxKernel::set_up(unsigned entries, io_uring_params& params, io_uring& ring) {
   io_uring fresh;
-  std::memset(&fresh, 0, sizeof fresh);
-  int error = io_uring_queue_init_params(entries, &fresh, &params);
+  int error = make_ring(entries, params, fresh);
   if (error < 0) return error;
   after(&memory_of_rings);
   // Entry i of the queue is always submission entry i. liburing has mapped it so since 2.3 and,
