@@ -22,7 +22,10 @@ void compare(const testing::FuzzInput& input, const CsvOptions& options) {
   actual.status = parse_memory(input.bytes, parser, [&actual](const CsvRecord& record) {
     actual.records.emplace_back(record.begin(), record.end());
   });
-  if (actual.records == expected.records && actual.status.code() == expected.status.code()) return;
+  // A record that is cut off within quotes is not looked at for what else is wrong with it.
+  const bool cut_off = absl::IsDataLoss(actual.status) && !expected.status.ok();
+  const bool same_end = cut_off || actual.status.code() == expected.status.code();
+  if (actual.records == expected.records && same_end) return;
   std::fprintf(stderr, "%zu records instead of %zu, %s\n", actual.records.size(),
                expected.records.size(), actual.status.ToString().c_str());
   std::abort();
