@@ -164,8 +164,8 @@ ParseResult<CsvRecord> CsvParser::finish(std::string_view view, size_t consumed,
   }
   begin_record();
   const char* start = view.data();
-  for (size_t end : ends_) {
-    if (!add(start, view.data() + end, end + 1 == consumed || end == consumed, escapes)) {
+  for (const size_t& end : ends_) {
+    if (!add(start, view.data() + end, &end == &ends_.back(), escapes)) {
       return error(Fields::kJunk, end);
     }
     start = view.data() + end + 1;

@@ -65,6 +65,7 @@ TEST(Csv, TakesWhatRfc4180Has) {
            {"\"a,b\",\"c\r\nd\"\r\n", {{"a,b", "c\r\nd"}}},
            {"\"a\"\"b\",\"\"\"\",\"\"\"\"\"\"\n", {{"a\"b", "\"", "\"\""}}},
            {"a\rb,c\n", {{"a\rb", "c"}}},
+           {"ab\r,", {{"ab\r", ""}}},
            {"\n\r\na\n\n\r\nb\n\n", {{"a"}, {"b"}}},
            {"\xef\xbb\xbf\"a\",b\n", {{"a", "b"}}},
            {"\xef\xbb", {{"\xef\xbb"}}},
