@@ -289,7 +289,7 @@ bool SimKernel::wait_for_system(const SimRing& ring) {
   std::vector<pollfd> entries;
   for (const std::unique_ptr<SimRequest>& request : live_) {
     if (request->ring != &ring || request->object == nullptr) continue;
-    if (dynamic_cast<SystemObject*>(request->object.get()) == nullptr) continue;
+    if (!request->object->is_system()) continue;
     short events =
         request->kind == SimRequest::Kind::kPoll ? request->events
         : request->kind == SimRequest::Kind::kWrite || request->kind == SimRequest::Kind::kConnect

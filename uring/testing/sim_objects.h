@@ -43,6 +43,8 @@ class SimObject {
   // Takes in what was reserved. Returns how many bytes, or a negative errno.
   virtual ssize_t write(uint64_t offset, std::string_view bytes) = 0;
   virtual bool can_zero_copy() const { return false; }
+  // Whether something outside of the simulation may make it ready.
+  virtual bool is_system() const { return false; }
 };
 
 // A regular file: bytes at offsets. Grows when it is written to.
@@ -127,6 +129,7 @@ class SystemObject final : public SimObject {
   ssize_t read(uint64_t offset, size_t size, std::string& into) override;
   ssize_t reserve(size_t size) override { return static_cast<ssize_t>(size); }
   ssize_t write(uint64_t offset, std::string_view bytes) override;
+  bool is_system() const override { return true; }
 
  private:
   int fd_;
