@@ -31,27 +31,33 @@ enum class BufferKind : uint8_t { kHeap, kFixed, kMirrored };
 // Which pages it is made of: huge ones pay for what a device writes to (huge_page_arena.h).
 enum class Pages : uint8_t { kOrdinary, kHuge };
 
-// Where buffers come from and return to. Lives as long as any of its buffers.
+// Where buffers come from and return to. Lives as long as anybody has a share in one of them.
 class BufferHome : public RefCounted<BufferHome> {
  public:
   virtual ~BufferHome() = default;
 
  protected:
-  // Memory of this home's, in somebody's hands until give_back.
-  Ref<Buffer> hand_out(char* data, size_t size, BufferKind kind, int fixed_index, Pages pages);
+  // Puts a buffer of this home's, in which nobody has a share, into somebody's hands, until
+  // returned().
+  Ref<Buffer> lend(Buffer& buffer);
 
  private:
   friend class Buffer;
-  // The last share in `buffer` is gone, and the object is about to be.
-  virtual void give_back(Buffer& buffer) = 0;
+  // The last share in `buffer` is gone. It may be freed, or be lent again.
+  virtual void returned(Buffer& buffer) = 0;
 };
 
-class Buffer final : public RefCounted<Buffer>, public RecycledObject {
+class Buffer final : public RecycledObject {
  public:
   static constexpr size_t kAlignment = 4096;
   static constexpr int kNotFixed = -1;
 
-  ~Buffer();
+  // For homes. The memory is the home's, which sees to it.
+  Buffer(BufferHome& home, char* data, size_t size, BufferKind kind, Pages pages)
+      : data_(data), size_(size), home_(&home), kind_(kind), pages_(pages) {}
+  // Only while nobody has a share.
+  Buffer(Buffer&& other) noexcept = default;
+  Buffer& operator=(Buffer&& other) = delete;
 
   char* data() const { return data_; }
   // Bytes from data(). A mirrored buffer has as many again behind them: the same ones.
@@ -60,21 +66,37 @@ class Buffer final : public RefCounted<Buffer>, public RecycledObject {
   bool mirrored() const { return kind_ == BufferKind::kMirrored; }
   // The index under which the kernel knows it, or kNotFixed.
   int fixed_index() const { return fixed_index_; }
+  // For homes: the kernel knows it by now.
+  void set_fixed(int index) {
+    fixed_index_ = index;
+    kind_ = BufferKind::kFixed;
+  }
   Pages pages() const { return pages_; }
-  bool came_from(const BufferHome& home) const { return home_.get() == &home; }
+  bool came_from(const BufferHome& home) const { return home_ == &home; }
+
+  // Shares are counted as in RefCounted, but the last one does not destroy it.
+  void add_ref() { ++refs_; }
+  void release_ref() {
+    if (--refs_ == 0) go_home();
+  }
+  uint32_t ref_count() const { return refs_; }
 
  private:
-  friend class BufferHome;
-  Buffer(Ref<BufferHome> home, char* data, size_t size, BufferKind kind, int fixed_index,
-         Pages pages);
+  void go_home();
 
-  Ref<BufferHome> home_;
   char* data_;
   size_t size_;
+  BufferHome* home_;  // has a share in it while anybody has one in us
+  uint32_t refs_ = 0;
+  int fixed_index_ = kNotFixed;
   BufferKind kind_;
   Pages pages_;
-  int fixed_index_;
 };
+
+inline Ref<Buffer> BufferHome::lend(Buffer& buffer) {
+  add_ref();
+  return Ref<Buffer>(&buffer);
+}
 
 }  // namespace uring
 

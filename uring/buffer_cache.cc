@@ -28,7 +28,7 @@ void BufferCache::attach(Kernel& kernel, io_uring& ring, unsigned slots) {
 void BufferCache::detach() {
   kernel_ = nullptr;
   ring_ = nullptr;
-  for (const Memory& memory : std::exchange(free_, {})) free_memory(memory);
+  for (Buffer* buffer : std::exchange(free_, {})) free(buffer);
   stats_.cached_bytes = 0;
 }
 
@@ -45,58 +45,59 @@ Ref<Buffer> BufferCache::allocate(size_t size, BufferKind kind, Pages pages) noe
     char* data = map_mirrored(size);
     if (data != nullptr) {
       ++stats_.allocated;
-      return hand_out(data, size, kind, Buffer::kNotFixed, Pages::kOrdinary);
+      return lend(*new Buffer(*this, data, size, kind, Pages::kOrdinary));
     }
     kind = BufferKind::kHeap;
   }
-  // The newest first: its lines are the likeliest to be in the processor's cache. A fixed one
-  // serves as a heap one.
-  auto match = std::find_if(free_.rbegin(), free_.rend(), [size, pages](const Memory& m) {
-    return m.size == size && m.pages == pages;
-  });
-  Memory memory = {nullptr, size, Buffer::kNotFixed, pages};
-  if (match != free_.rend()) {
-    memory = *match;
-    free_.erase(std::next(match).base());
-    stats_.cached_bytes -= size;
-    ++stats_.reused;
-  } else {
-    memory.data = static_cast<char*>(resource(pages).allocate(size, Buffer::kAlignment));
+  Buffer* buffer = take_cached(size, pages);
+  if (buffer == nullptr) {
+    auto* data = static_cast<char*>(resource(pages).allocate(size, Buffer::kAlignment));
+    buffer = new Buffer(*this, data, size, BufferKind::kHeap, pages);
     ++stats_.allocated;
   }
-  if (kind == BufferKind::kFixed && memory.fixed_index == Buffer::kNotFixed) {
-    memory.fixed_index = register_memory(memory.data, size);
+  if (kind == BufferKind::kFixed && buffer->fixed_index() == Buffer::kNotFixed) {
+    int index = register_memory(buffer->data(), size);
+    if (index != Buffer::kNotFixed) buffer->set_fixed(index);
   }
-  BufferKind made =
-      memory.fixed_index == Buffer::kNotFixed ? BufferKind::kHeap : BufferKind::kFixed;
-  return hand_out(memory.data, size, made, memory.fixed_index, pages);
+  return lend(*buffer);
 }
 
-void BufferCache::give_back(Buffer& buffer) {
+// The newest first: its lines are the likeliest to be in the processor's cache. A fixed one serves
+// as a heap one.
+Buffer* BufferCache::take_cached(size_t size, Pages pages) {
+  for (auto at = free_.end(); at != free_.begin();) {
+    Buffer* buffer = *--at;
+    if (buffer->size() != size || buffer->pages() != pages) continue;
+    free_.erase(at);
+    stats_.cached_bytes -= size;
+    ++stats_.reused;
+    return buffer;
+  }
+  return nullptr;
+}
+
+void BufferCache::returned(Buffer& buffer) {
   stats_.live_bytes -= buffer.size();
   unpoison(buffer.data(), buffer.mirrored() ? 2 * buffer.size() : buffer.size());
-  if (buffer.mirrored()) {
-    unmap_mirrored(buffer.data(), buffer.size());
-    ++stats_.freed;
-    return;
-  }
-  Memory memory = {buffer.data(), buffer.size(), buffer.fixed_index(), buffer.pages()};
-  bool ring_gone = ring_ == nullptr;
-  if (ring_gone || stats_.cached_bytes + buffer.size() > cache_bytes_) {
-    free_memory(memory);
-    return;
-  }
-  free_.push_back(memory);
+  bool keep =
+      !buffer.mirrored() && ring_ != nullptr && stats_.cached_bytes + buffer.size() <= cache_bytes_;
+  if (!keep) return free(&buffer);
+  free_.push_back(&buffer);
   stats_.cached_bytes += buffer.size();
 }
 
-void BufferCache::free_memory(const Memory& memory) {
-  if (memory.fixed_index != Buffer::kNotFixed && ring_ != nullptr) {
-    update_slot(memory.fixed_index, nullptr, 0);
-    free_slots_.push_back(memory.fixed_index);
-  }
-  resource(memory.pages).deallocate(memory.data, memory.size, Buffer::kAlignment);
+void BufferCache::free(Buffer* buffer) {
   ++stats_.freed;
+  if (buffer->mirrored()) {
+    unmap_mirrored(buffer->data(), buffer->size());
+  } else {
+    if (buffer->fixed_index() != Buffer::kNotFixed && ring_ != nullptr) {
+      update_slot(buffer->fixed_index(), nullptr, 0);
+      free_slots_.push_back(buffer->fixed_index());
+    }
+    resource(buffer->pages()).deallocate(buffer->data(), buffer->size(), Buffer::kAlignment);
+  }
+  delete buffer;
 }
 
 int BufferCache::register_memory(char* data, size_t size) {

@@ -3,8 +3,8 @@
 // Where buffers come from and go to.
 //
 // Fresh memory costs page faults, and registering it costs pinning its pages; both are paid once by
-// keeping freed buffers, registration and all, for the next Reader. Under AddressSanitizer nothing
-// is kept, so that a stale view of a buffer that was given back is reported.
+// keeping buffers that came back, registration and all, for the next Reader. Under AddressSanitizer
+// nothing is kept, so that a stale view of a buffer that was given back is reported.
 //
 // Belongs to one Ring's thread, but outlives the Ring while buffers do.
 
@@ -53,15 +53,9 @@ class BufferCache final : public BufferHome {
   const BufferCacheStats& stats() const { return stats_; }
 
  private:
-  struct Memory {
-    char* data;
-    size_t size;
-    int fixed_index;
-    Pages pages;
-  };
-
-  void give_back(Buffer& buffer) override;
-  void free_memory(const Memory& memory);
+  Buffer* take_cached(size_t size, Pages pages);
+  void returned(Buffer& buffer) override;
+  void free(Buffer* buffer);
   std::pmr::memory_resource& resource(Pages pages);
   int register_memory(char* data, size_t size);
   bool update_slot(int index, char* data, size_t size);
@@ -72,7 +66,7 @@ class BufferCache final : public BufferHome {
   Kernel* kernel_ = nullptr;
   io_uring* ring_ = nullptr;
   std::vector<int> free_slots_;
-  std::vector<Memory> free_;
+  std::vector<Buffer*> free_;  // ours, the newest last
   BufferCacheStats stats_;
 };
 

@@ -16,13 +16,13 @@ struct FreeBlock {
 
 struct FreeList {
   FreeBlock* first;
-  size_t length;
+  size_t room;  // for how many more blocks
 };
 
 enum class Phase {
-  kUnused,  // no block was freed on this thread yet
+  kUnused,  // no block was freed on this thread yet: there is no room
   kOpen,    // `drain` will free the lists
-  kClosed,  // `drain` has run: keep nothing any more
+  kClosed,  // `drain` has run: there is no room any more
 };
 
 struct Cache {
@@ -35,8 +35,19 @@ struct Cache {
 // its destructor.
 constinit thread_local Cache cache{};
 
+// kClasses or more for sizes that are not kept, 0 among them.
+constexpr size_t class_of(size_t size) { return (size - 1) / kClassBytes; }
+constexpr size_t class_bytes(size_t index) { return (index + 1) * kClassBytes; }
+
+static_assert(class_of(1) == 0 && class_of(64) == 0 && class_of(65) == 1);
+static_assert(class_of(4096) == kClasses - 1 && class_of(4097) == kClasses &&
+              class_of(0) > kClasses);
+
 struct Drain {
-  Drain() { cache.phase = Phase::kOpen; }
+  Drain() {
+    cache.phase = Phase::kOpen;
+    for (size_t i = 0; i < kClasses; ++i) cache.lists[i].room = kKeptBytesPerClass / class_bytes(i);
+  }
   ~Drain() {
     cache.phase = Phase::kClosed;
     for (FreeList& list : cache.lists) {
@@ -45,24 +56,18 @@ struct Drain {
         list.first = block->next;
         ::operator delete(block);
       }
-      list.length = 0;
+      list.room = 0;
     }
   }
 };
 
-// Registers the clean-up of this thread, once.
-void open_cache() {
+// False if there is none: the list is full, or the thread is ending. Registers the clean-up of this
+// thread, once.
+bool make_room(const FreeList& list) {
+  if (cache.phase != Phase::kUnused) return false;
   thread_local const Drain drain;
-  static_cast<void>(drain);
+  return list.room > 0;
 }
-
-// kClasses or more for sizes that are not kept, 0 among them.
-constexpr size_t class_of(size_t size) { return (size - 1) / kClassBytes; }
-constexpr size_t class_bytes(size_t index) { return (index + 1) * kClassBytes; }
-
-static_assert(class_of(1) == 0 && class_of(64) == 0 && class_of(65) == 1);
-static_assert(class_of(4096) == kClasses - 1 && class_of(4097) == kClasses &&
-              class_of(0) > kClasses);
 
 }  // namespace
 
@@ -80,7 +85,7 @@ void* allocate_frame(size_t size) {
   ++cache.stats.recycled;
   FreeBlock* block = list.first;
   list.first = block->next;
-  --list.length;
+  ++list.room;
   return block;
 }
 
@@ -90,14 +95,13 @@ void deallocate_frame(void* block, size_t size) noexcept {
     ::operator delete(block);
     return;
   }
-  if (cache.phase == Phase::kUnused) open_cache();
   FreeList& list = cache.lists[index];
-  if (cache.phase == Phase::kClosed || list.length * class_bytes(index) >= kKeptBytesPerClass) {
+  if (list.room == 0 && !make_room(list)) [[unlikely]] {
     ::operator delete(block);
     return;
   }
   list.first = ::new (block) FreeBlock{list.first};
-  ++list.length;
+  --list.room;
 }
 
 FrameAllocatorStats frame_allocator_stats() { return cache.stats; }

@@ -6,7 +6,6 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
-#include <iterator>
 #include <utility>
 
 #include "uring/check.h"
@@ -45,6 +44,13 @@ PoolCore::PoolCore(Ref<RingCore> ring, const PoolOptions& options)
   arena_ = ring_->buffers().allocate(size, arena_kind(options.mode, size));
   poison(arena_->data(), arena_->size());
   slots_.resize(options.buffers, Slot::kFree);
+  buffers_.reserve(options.buffers);
+  for (size_t slot = 0; slot < options.buffers; ++slot) {
+    buffers_.emplace_back(*this, memory_of(slot), stride_, arena_->kind(), Pages::kOrdinary);
+    if (arena_->fixed_index() != Buffer::kNotFixed) {
+      buffers_.back().set_fixed(arena_->fixed_index());
+    }
+  }
   free_.reserve(options.buffers);
   for (size_t slot = options.buffers; slot > 0; --slot) {
     free_.push_back(static_cast<uint32_t>(slot - 1));
@@ -111,26 +117,28 @@ void PoolCore::provide(size_t slot) {
   io_uring_buf_ring_advance(provided_, 1);
 }
 
-Ref<Buffer> PoolCore::lend(size_t slot) {
+Ref<Buffer> PoolCore::lend_slot(size_t slot) {
   slots_[slot] = Slot::kLent;
   ++stats_.lent;
   ++stats_.handed_out;
-  return hand_out(memory_of(slot), stride_, arena_->kind(), arena_->fixed_index(),
-                  Pages::kOrdinary);
+  return lend(buffers_[slot]);
 }
 
 // The one that came last: its lines are the likeliest to be in the processor's cache. Under
 // AddressSanitizer the one that came first, so that stale views of the others are found for longer.
 size_t PoolCore::take_free() {
-  auto at = kAddressSanitizer ? free_.begin() : std::prev(free_.end());
-  size_t slot = *at;
-  free_.erase(at);
+  size_t slot = kAddressSanitizer ? free_.front() : free_.back();
+  if (kAddressSanitizer) {
+    free_.erase(free_.begin());
+  } else {
+    free_.pop_back();
+  }
   return slot;
 }
 
 Ref<Buffer> PoolCore::try_take() {
   if (free_.empty() || !line_.empty()) return nullptr;
-  return lend(take_free());
+  return lend_slot(take_free());
 }
 
 Ref<Buffer> PoolCore::take(BufferWaiter& waiter) {
@@ -172,7 +180,7 @@ Ref<Buffer> PoolCore::picked(int32_t result, uint32_t flags) {
     return nullptr;
   }
   --stats_.with_kernel;
-  return lend(slot);
+  return lend_slot(slot);
 }
 
 // Nobody is picking: what no completion has named for good is ours once the group is gone.
@@ -194,22 +202,22 @@ void PoolCore::take_all_back() {
   lending_ &= stats_.provided;
 }
 
-void PoolCore::give_back(Buffer& buffer) {
-  auto slot = static_cast<size_t>(buffer.data() - arena_->data()) / stride_;
-  poison(memory_of(slot), stride_);
+void PoolCore::returned(Buffer& buffer) {
+  auto slot = static_cast<size_t>(&buffer - buffers_.data());
+  poison(buffer.data(), stride_);
   slots_[slot] = Slot::kFree;
   --stats_.lent;
-  if (!ring_->status().ok()) {
-    free_.push_back(static_cast<uint32_t>(slot));
-    if (!ring_->closed()) refuse_waiters();
-    return;
-  }
-  if (BufferWaiter* waiter = line_.pop_front()) {
-    waiter->granted(lend(slot));
+  bool ring_goes_on = ring_->status().ok();
+  if (ring_goes_on && !line_.empty()) {
+    line_.pop_front()->granted(lend_slot(slot));
     return;
   }
   free_.push_back(static_cast<uint32_t>(slot));
-  if (lending_ && stats_.with_kernel < kernel_share_) provide(take_free());
+  if (!ring_goes_on) {
+    if (!ring_->closed()) refuse_waiters();
+  } else if (lending_ && stats_.with_kernel < kernel_share_) {
+    provide(take_free());
+  }
 }
 
 PoolStats PoolCore::stats() const {

@@ -12,7 +12,7 @@
 //
 //   free          nobody has it
 //   with kernel   in the provided-buffer ring: the kernel's, until a completion names it
-//   lent          a uring::Buffer of it exists; its last share brings it back
+//   lent          somebody has a share in its uring::Buffer; the last one brings it back
 //
 // A buffer that comes back goes to whoever waits longest, and only when nobody waits to the kernel
 // or among the free. So a request that waits is never overtaken, neither by a later one nor by the
@@ -106,12 +106,12 @@ class PoolCore final : public BufferHome {
  private:
   enum class Slot : uint8_t { kFree, kWithKernel, kLent };
 
-  void give_back(Buffer& buffer) override;
+  void returned(Buffer& buffer) override;
   bool register_provided();
   void provide(size_t slot);
   void take_all_back();
   size_t take_free();
-  Ref<Buffer> lend(size_t slot);
+  Ref<Buffer> lend_slot(size_t slot);
   char* memory_of(size_t slot) const { return arena_->data() + slot * stride_; }
 
   Ref<RingCore> ring_;
@@ -119,6 +119,7 @@ class PoolCore final : public BufferHome {
   size_t stride_;
   Ref<Buffer> arena_;
   std::vector<Slot> slots_;
+  std::vector<Buffer> buffers_;  // one for each slot; never moved
   std::vector<uint32_t> free_;
   List<BufferWaiter, PoolLineTag> line_;
 
