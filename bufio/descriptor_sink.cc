@@ -46,20 +46,11 @@ bool DescriptorSink::can_zero_copy() const {
          WriteOperation::zero_copy_known(*ring());
 }
 
-// True if a range of a file is in front, and on its way.
-bool DescriptorSink::send_file() {
-  uring::Piece front;
-  mutable_queue().gather([&front](const uring::Piece& piece) {
-    if (piece.data == nullptr) front = piece;  // no bytes: a range
-    return false;
-  });
-  const FileRange* range = FileRange::of(front);
-  if (range == nullptr) return false;
+void DescriptorSink::send_file(const FileRange& range, size_t size) {
   if (!transfer_) {
     transfer_ = std::make_unique<FileTransfer>(*ring(), descriptor_, kind_, *this);
   }
-  transfer_->step(range->file(), range->end() - front.size, front.size, queue().written());
-  return true;
+  transfer_->step(range.file(), range.end() - size, size, queue().written());
 }
 
 void DescriptorSink::transferred(int32_t result) {
@@ -71,24 +62,21 @@ void DescriptorSink::transferred(int32_t result) {
     transfer_.reset();
     return fail(absl::DataLossError(where() + ": a file that was to be written is shorter now"));
   }
-  mutable_queue().gather([&](const uring::Piece& front) {
-    if (front.size == static_cast<size_t>(result)) transfer_.reset();
-    return false;
-  });
+  if (mutable_queue().front().size == static_cast<size_t>(result)) transfer_.reset();
   wrote(static_cast<size_t>(result));
 }
 
 void DescriptorSink::transfer_stranded() { fail(uring::annotate(ring()->status(), where())); }
 
 void DescriptorSink::send() {
-  if (send_file()) return;
+  const uring::Piece& front = mutable_queue().front();
+  if (const FileRange* range = FileRange::of(front)) return send_file(*range, front.size);
   write_ = uring::make_ref<WriteOperation>(uring::Ref<uring::RingCore>(ring()), descriptor_, kind_,
                                            *this);
   // A large piece of its own is worth a request of its own; what stands in front of it goes first.
   bool zero_copy = false;
-  bool allowed = can_zero_copy();
   mutable_queue().gather([&](const uring::Piece& piece) {
-    bool large = allowed && piece.held && piece.size >= options().zero_copy_above;
+    bool large = piece.held && piece.size >= options().zero_copy_above && can_zero_copy();
     if (zero_copy || (large && write_->pieces() > 0)) return false;
     if (FileRange::of(piece) != nullptr) return false;
     zero_copy = large;

@@ -48,7 +48,7 @@ class DescriptorSink final : public WriterState,
  private:
   void send() override;
   bool can_zero_copy() const;
-  bool send_file();
+  void send_file(const FileRange& range, size_t size);
   void write_failed(int error);
 
   void write_completed(uring::WriteOperation& write) override;

@@ -14,8 +14,7 @@ bool FillRequestForBytes::satisfied() {
 absl::StatusOr<std::string_view> FillRequestForBytes::result() {
   absl::Status failure = finish();
   if (!failure.ok()) return failure;
-  failure = state().usable();
-  if (!failure.ok()) return failure;
+  if (state().closed()) return state().usable();
   std::string_view view = state().window().view();
   bool exact = at_end_ == AtEnd::kError;
   if (view.size() >= total_) return exact ? view.substr(0, total_) : view;

@@ -54,8 +54,11 @@ bool ReaderState::begin(FillRequest& request) {
         uring::as_absl(name()), ": another call waits, or an adaptor stands on this Reader"));
     return true;
   }
-  request.failure_ = usable();
-  if (!request.failure_.ok()) return true;
+  request.failure_ = absl::OkStatus();
+  if (closed_) {
+    request.failure_ = usable();
+    return true;
+  }
   window_.expire_views();
   window_.touch();  // whoever trusts the window as it is must ask again
   pending_ = &request;

@@ -104,6 +104,13 @@ void ReceivingSource::take_end() {
 void ReceivingSource::read_received(uring::PooledRead&, uring::Ref<uring::Buffer> buffer,
                                     size_t size) {
   bytes_ += size;
+  if (first_ == pieces_.size() && awaited() && !final()) {
+    reclaim_window();  // progress() will lend it again
+    if (size + window().available() <= buffer_limit()) {
+      window().append(buffer, pool_->headroom(), size, buffers());
+      return progress();
+    }
+  }
   unasked_ += size;
   ++pooled_;
   // The queue may never be empty, and its gone ones must not pile up.

@@ -23,10 +23,7 @@ class CustomSink final : public WriterState, private uring::TaskObserver {
  private:
   void send() override {
     if (!ending_) ended_task_.reset();
-    mutable_queue().gather([this](const uring::Piece& piece) {
-      lent_ = piece;
-      return false;
-    });
+    lent_ = mutable_queue().front();
     task_ = sink_->write(std::span<const char>(lent_.data, lent_.size));
     if (task_.start(*this)) take();
   }

@@ -72,9 +72,8 @@ void WriteQueue::push(Piece piece) {
   pieces_.push_back(std::move(piece));
 }
 
-void WriteQueue::seal() {
+void WriteQueue::seal_open() {
   size_t size = open_size();
-  if (size == 0) return;
   bool joins = first_ < pieces_.size() && pieces_.back().buffer == buffer_ &&
                pieces_.back().data + pieces_.back().size == sealed_;
   if (joins) {
@@ -88,29 +87,35 @@ void WriteQueue::seal() {
 
 void WriteQueue::take(size_t n) {
   written_ += n;
+  if (written_ == sealed_pos_) {
+    pieces_.clear();
+    first_ = 0;
+    return release_if_empty();
+  }
+  drop_from_front(n);
+  // What is in front of first_ is moved away before it is more than the rest.
+  if (first_ * 2 > pieces_.size()) {
+    pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(first_));
+    first_ = 0;
+  }
+}
+
+void WriteQueue::drop_from_front(size_t n) {
   while (n > 0) {
     Piece& front = pieces_[first_];
     size_t step = std::min(n, front.size);
     if (front.data != nullptr) front.data += step;  // else its end says where it is
     front.size -= step;
     n -= step;
-    if (front.size > 0) break;
+    if (front.size > 0) return;
     front = {};
     ++first_;
   }
-  // What is in front of first_ is moved away before it is more than the rest.
-  if (first_ == pieces_.size()) {
-    pieces_.clear();
-    first_ = 0;
-  } else if (first_ * 2 > pieces_.size()) {
-    pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(first_));
-    first_ = 0;
-  }
-  release_if_empty();
 }
 
+// When all pieces are written.
 void WriteQueue::release_if_empty() {
-  if (!buffer_ || reserved_ > 0 || unwritten() > 0) return;
+  if (!buffer_ || reserved_ > 0 || cursor_ != sealed_) return;
   // The next burst is as large as this one, more or less.
   auto used = static_cast<size_t>(cursor_ - buffer_->data());
   if (used < buffer_->size() / 4) next_size_ = std::max(next_size_ / 2, Buffer::kAlignment);

@@ -47,6 +47,8 @@ class WriteQueue {
 
   // --- the fast way in ---------------------------------------------------------------------------
   size_t room() const { return static_cast<size_t>(limit_ - cursor_); }
+  // Whether allow() could allow anything.
+  bool has_buffer() const { return static_cast<bool>(buffer_); }
   char* cursor() { return cursor_; }
   // `n` at most room().
   void append(const char* bytes, size_t n) {
@@ -81,6 +83,11 @@ class WriteQueue {
   void push(uring::Piece piece);
 
   // --- out ---------------------------------------------------------------------------------------
+  // The first piece; there is something to write.
+  const uring::Piece& front() {
+    seal();
+    return pieces_[first_];
+  }
   // Calls `add(piece)` for the pieces from the front on, until it returns false.
   template <class Add>
   void gather(Add add) {
@@ -96,7 +103,11 @@ class WriteQueue {
 
  private:
   size_t open_size() const { return static_cast<size_t>(cursor_ - sealed_); }
-  void seal();
+  void seal() {
+    if (cursor_ != sealed_) seal_open();
+  }
+  void seal_open();
+  void drop_from_front(size_t n);
   void release_if_empty();
   void adopt(uring::Ref<uring::Buffer> buffer);
   void release_buffer();

@@ -207,7 +207,9 @@ bool WriterState::make_room(size_t n, bool waited) {
 }
 
 // How far bytes may come without asking us.
-void WriterState::refresh() { queue_.allow(open() && arranged() ? allowance() : 0); }
+void WriterState::refresh() {
+  if (queue_.has_buffer()) queue_.allow(open() && arranged() ? allowance() : 0);
+}
 
 void WriterState::bytes_accepted() {
   if (gathers_) arrange_sending();
@@ -231,7 +233,6 @@ void WriterState::about_to_submit() {
   if (sending_ || queue_.unwritten() == 0 || !error_.ok()) return refresh();
   if (!ring_->status().ok()) return fail(uring::annotate(ring_->status(), where()));
   start_sending();
-  refresh();
 }
 
 void WriterState::start_sending() {

@@ -39,6 +39,9 @@ class Absorber {
     unready_ = 0;
   }
 
+  // Whether `result` of a request needs no next(): bytes have come, or gone.
+  bool plain(int32_t result) const { return result > 0 && !polling_; }
+
   // What to do about a completion of the request, or of the poll that was sent in its place.
   // `result` becomes ECANCELED where `cancelled` is why the request is not sent again.
   Next next(int32_t& result, bool cancelled) {

@@ -147,7 +147,8 @@ void WriteOperation::completed(int32_t result, uint32_t flags, bool terminal) {
     result_known_ = !terminal;
     return;
   }
-  if (terminal && copying_ == Copying::kCopy && goes_on(result)) return;
+  bool may_go_on = terminal && copying_ == Copying::kCopy && !absorber_.plain(result);
+  if (may_go_on && goes_on(result)) return;
   URING_CHECK(result <= static_cast<int64_t>(length_),
               "the kernel says it wrote more than it was asked for");
   result_ = result;
