@@ -333,7 +333,7 @@ absl::StatusOr<std::shared_ptr<Mailbox>> RingCore::mailbox() {
   int event_fd = ::eventfd(0, EFD_CLOEXEC);
   if (event_fd < 0) return errno_status(errno, "eventfd", "ring");
   mailbox_ = std::make_shared<Mailbox>(event_fd);
-  wake_read_ = make_ref<WakeRead>(event_fd);
+  wake_read_ = make_ref<WakeRead>(mailbox_);
   return mailbox_;
 }
 

@@ -8,7 +8,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "uring/mailbox.h"
 #include "uring/operation.h"
@@ -17,11 +19,11 @@ namespace uring {
 
 class WakeRead final : public Operation {
  public:
-  // The eventfd must outlive its request: the Ring's core owns both.
-  explicit WakeRead(int event_fd) : event_fd_(event_fd) {}
+  // Keeps the mailbox, since the eventfd must outlive the request, also one that is leaked.
+  explicit WakeRead(std::shared_ptr<const Mailbox> mailbox) : mailbox_(std::move(mailbox)) {}
 
   // To be started then.
-  void prepare() { io_uring_prep_read(&sqe(), event_fd_, &count_, sizeof count_, 0); }
+  void prepare() { io_uring_prep_read(&sqe(), mailbox_->event_fd(), &count_, sizeof count_, 0); }
   Mailbox::Listening listening() const {
     if (idle()) return Mailbox::Listening::kNo;
     return cancel_requested() ? Mailbox::Listening::kEnding : Mailbox::Listening::kYes;
@@ -34,7 +36,7 @@ class WakeRead final : public Operation {
   void completed(int32_t, uint32_t, bool) override {}
   void stranded() override {}
 
-  int event_fd_;
+  std::shared_ptr<const Mailbox> mailbox_;
   uint64_t count_ = 0;
 };
 

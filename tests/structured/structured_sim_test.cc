@@ -24,6 +24,7 @@
 #include "tests/sim/descriptors.h"
 #include "uring/block_on.h"
 #include "uring/file.h"
+#include "uring/post.h"
 #include "uring/ring.h"
 #include "uring/scope.h"
 #include "uring/shield.h"
@@ -287,6 +288,30 @@ TEST(StructuredSim, MemoryThatIsBorrowedOutlivesItsRequestsOnEverySeed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
     Program(seed).run();
   }
+}
+
+// A number that was closed may be another file's when the kernel comes to its request.
+TEST(StructuredSim, TheDescriptorThatPostsComeByStaysOpenForARequestThatIsLeaked) {
+  SeededChoices choices(1);
+  SimKernel kernel(choices);
+  std::string report;
+  {
+    RingOptions options;
+    options.kernel = &kernel;
+    options.on_leak = [&report](std::string_view text) { report = text; };
+    absl::StatusOr<Ring> ring = Ring::create(options);
+    ASSERT_TRUE(ring.ok()) << ring.status();
+    const Poster poster = Poster::create(*ring).value();
+    kernel.hold(true);
+    block_on(*ring, yield(*ring));
+    ring->core().submit();
+    EXPECT_EQ(ring->stats().in_flight, 1u);
+  }
+  EXPECT_NE(report, "");
+  kernel.hold(false);
+  kernel.finish_torn_down();
+  EXPECT_EQ(kernel.violations(), std::vector<std::string>{});
+  EXPECT_EQ(kernel.in_flight(), 0u);
 }
 
 }  // namespace
