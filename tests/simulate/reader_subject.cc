@@ -5,9 +5,13 @@
 #include <span>
 #include <string_view>
 
+#include "bufio/chain.h"
 #include "bufio/descriptor.h"
 #include "bufio/memory.h"
 #include "bufio/source.h"
+#include "bufio/take.h"
+#include "bufio/tee.h"
+#include "bufio/until.h"
 #include "uring/sleep.h"
 #include "uring/status.h"
 #include "uring/task.h"
@@ -192,6 +196,31 @@ Reader make_reader(World& world, ReaderSubject& subject, Choices& choices) {
   return read_stream(world, subject, choices);
 }
 
+// A Reader over `reader` with the same bytes.
+Reader adapt(World& world, const ReaderSubject& subject, Reader reader, Choices& choices) {
+  constexpr char kNowhere[] = "xyz";
+  std::shared_ptr<const std::string> text = subject.text;
+  switch (choices.below(5)) {
+    case 0:
+      if (subject.error == 0) return take_exactly(std::move(reader), text->size());
+      return take(std::move(reader), UINT64_MAX);
+    case 1:
+      return take(until(take(std::move(reader), UINT64_MAX), kNowhere), UINT64_MAX);
+    case 2:
+      return until(std::move(reader), kNowhere);
+    case 3:
+      return chain(read_string("", subject.options), std::move(reader), read_string(""));
+    default:
+      return tee(std::move(reader),
+                 [&world, text, given = size_t{0}](std::string_view bytes) mutable {
+                   if (bytes != std::string_view(*text).substr(given, bytes.size())) {
+                     world.fail("a tee gave other bytes");
+                   }
+                   given += bytes.size();
+                 });
+  }
+}
+
 bool needs_ring(SourceKind kind) {
   return kind != SourceKind::kInstant && kind != SourceKind::kView && kind != SourceKind::kString &&
          kind != SourceKind::kCord;
@@ -227,7 +256,10 @@ std::unique_ptr<ReaderSubject> make_subject(World& world, Choices& choices) {
   }
   constexpr int kErrors[] = {ECONNRESET, EIO};
   if (choices.one_in(6)) subject->error = kErrors[choices.below(2)];
-  subject->reader.emplace(make_reader(world, *subject, choices));
+  Reader reader = make_reader(world, *subject, choices);
+  subject->adapted = choices.one_in(4);
+  if (subject->adapted) reader = adapt(world, *subject, std::move(reader), choices);
+  subject->reader.emplace(std::move(reader));
   return subject;
 }
 

@@ -50,6 +50,9 @@ struct ReaderSubject {
   std::optional<size_t> ring;
   uint64_t ring_generation = 0;
 
+  // Another Reader is in between (docs/adaptors.md).
+  bool adapted = false;
+
   // The buffers that it reads into, if they are not its own.
   std::optional<uring::BufferPool> pool;
 
@@ -62,6 +65,7 @@ struct ReaderSubject {
            kind == SourceKind::kMirroredFile;
   }
   bool can_seek() const {
+    if (adapted) return false;
     return is_file() || kind == SourceKind::kView || kind == SourceKind::kString ||
            kind == SourceKind::kCord;
   }
