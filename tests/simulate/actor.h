@@ -33,6 +33,8 @@ class Actor {
   virtual void act(Choices& choices) = 0;
   // Looks whether what must hold at any time does. After every step of anybody.
   virtual void check() {}
+  // A loop sleeps, and nothing will wake it: does something about that, or returns false.
+  virtual bool idle() { return false; }
   // Ring `ring` is being destroyed, or has been: calls that wait for it are never resumed.
   virtual void ring_goes(size_t /*ring*/) {}
   virtual void ring_gone(size_t /*ring*/) {}

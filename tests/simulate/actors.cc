@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/simulate/copy_actor.h"
+#include "tests/simulate/post_actor.h"
 #include "tests/simulate/reader_actor.h"
 #include "tests/simulate/writer_actor.h"
 
@@ -27,6 +28,7 @@ constexpr Kind kKinds[] = {
     {"reader", make<ReaderActor>},
     {"writer", make<WriterActor>},
     {"copier", make<CopyActor>},
+    {"poster", make<PostActor>},
 };
 
 }  // namespace

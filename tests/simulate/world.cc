@@ -99,7 +99,9 @@ bool World::feed_anybody() {
   bool made_room = false;
   for (auto& outlet : outlets_) made_room |= outlet->make_room_if_full();
   if (made_room) note("  idle: there is room");
-  return fed || made_room;
+  bool woken = false;
+  for (auto& actor : actors_) woken |= actor->idle();
+  return fed || made_room || woken;
 }
 
 Feeder& World::make_stream(StreamKind kind, std::string text, int error, uint64_t seed, int& fd,
