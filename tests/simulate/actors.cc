@@ -6,6 +6,7 @@
 #include "tests/simulate/copy_actor.h"
 #include "tests/simulate/post_actor.h"
 #include "tests/simulate/reader_actor.h"
+#include "tests/simulate/scope_actor.h"
 #include "tests/simulate/writer_actor.h"
 
 namespace bufio::simulate {
@@ -29,6 +30,7 @@ constexpr Kind kKinds[] = {
     {"writer", make<WriterActor>},
     {"copier", make<CopyActor>},
     {"poster", make<PostActor>},
+    {"scope", make<ScopeActor>},
 };
 
 }  // namespace
