@@ -196,11 +196,22 @@ Reader make_reader(World& world, ReaderSubject& subject, Choices& choices) {
   return read_stream(world, subject, choices);
 }
 
-// A Reader over `reader` with the same bytes.
-Reader adapt(World& world, const ReaderSubject& subject, Reader reader, Choices& choices) {
+// A Reader over `reader` with the same bytes, the first of them, or others in front of them.
+Reader adapt(World& world, ReaderSubject& subject, Reader reader, Choices& choices) {
   constexpr char kNowhere[] = "xyz";
   std::shared_ptr<const std::string> text = subject.text;
-  switch (choices.below(5)) {
+  subject.inner_text = text;
+  switch (choices.below(7)) {
+    case 5: {
+      const size_t n = choices.below(static_cast<uint32_t>(text->size()) + 1);
+      subject.text = std::make_shared<const std::string>(text->substr(0, n));
+      return take(std::move(reader), n);
+    }
+    case 6: {
+      constexpr char kFront[] = "a\nb";
+      subject.text = std::make_shared<const std::string>(kFront + *text);
+      return chain(read_string(kFront, subject.options), std::move(reader));
+    }
     case 0:
       if (subject.error == 0) return take_exactly(std::move(reader), text->size());
       return take(std::move(reader), UINT64_MAX);

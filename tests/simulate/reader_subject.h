@@ -52,6 +52,8 @@ struct ReaderSubject {
 
   // Another Reader is in between (docs/adaptors.md).
   bool adapted = false;
+  // That one's, which a Reader over a view points to.
+  std::shared_ptr<const std::string> inner_text;
 
   // The buffers that it reads into, if they are not its own.
   std::optional<uring::BufferPool> pool;
