@@ -105,8 +105,13 @@ void PostActor::ring_gone(size_t ring) {
   expect(record_->destroyed == record_->posted, "a post outlived its Ring");
 }
 
+// Every turn runs what was posted before it.
 bool PostActor::wind_up() {
-  return record_ == nullptr || ring_gone_now() || record_->run == record_->posted;
+  if (record_ == nullptr || ring_gone_now() || record_->run == record_->posted) return true;
+  rounds_ = record_->run == run_before_ ? rounds_ + 1 : 0;
+  run_before_ = record_->run;
+  expect(rounds_ < kPatience, "a post was left behind");
+  return false;
 }
 
 // What was posted runs nevertheless.

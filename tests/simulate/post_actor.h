@@ -33,6 +33,8 @@ class PostActor final : public Actor {
   void let_go() override;
 
  private:
+  static constexpr int kPatience = 10;
+
   // What became of what was posted to one Ring. It outlives the actor, as posts may.
   struct Record {
     explicit Record(World& in) : world(in) {}
@@ -59,6 +61,9 @@ class PostActor final : public Actor {
   uint64_t ring_generation_ = 0;
   uring::Poster poster_;
   std::shared_ptr<Record> record_;
+  // While winding up: how many had run, and for how many rounds no more have.
+  uint64_t run_before_ = 0;
+  int rounds_ = 0;
 };
 
 }  // namespace bufio::simulate
