@@ -51,9 +51,9 @@ class ChainState final : public AdaptorState {
     return passed;
   }
   bool quiesce() override { return !part_.has_value() || part_->quiesce(); }
-  void collect() override { releasing_ = error().ok(); }
+  bool keeps_descriptor() const override { return true; }
   uring::Ref<uring::Descriptor> take_descriptor() override {
-    return part_.has_value() && !releasing_ ? part_->take_descriptor() : nullptr;
+    return part_.has_value() ? part_->take_descriptor() : nullptr;
   }
   void retire() override {
     if (part_.has_value()) part_->let_go();
@@ -141,7 +141,6 @@ class ChainState final : public AdaptorState {
   Window input_;
   std::optional<ParentReader> part_;
   bool in_place_ = false;
-  bool releasing_ = false;
 };
 
 }  // namespace

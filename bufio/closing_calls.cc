@@ -31,7 +31,8 @@ absl::StatusOr<Released> ReleaseCall::await_resume() {
   Released released;
   released.leftover = std::string(state().window().view());
   released.pos = state().window().pos();
-  uring::Ref<uring::Descriptor> descriptor = state().take_descriptor();
+  uring::Ref<uring::Descriptor> descriptor;
+  if (!state().keeps_descriptor()) descriptor = state().take_descriptor();
   if (!descriptor && !state().error().ok()) return state().error();
   if (descriptor) released.fd = uring::OwnedFd(std::move(descriptor));
   state().set_closed();

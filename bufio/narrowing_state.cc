@@ -51,7 +51,6 @@ void NarrowingState::parent_gone() {
 }
 
 uring::Ref<uring::Descriptor> NarrowingState::take_descriptor() {
-  if (releasing_) return nullptr;
   return parent_.take_descriptor();
 }
 

@@ -29,6 +29,7 @@ class NarrowingState : public AdaptorState {
   ReaderStats stats() const override;
   bool quiesce() override { return parent_.quiesce(); }
   void collect() override { releasing_ = error().ok(); }
+  bool keeps_descriptor() const override { return true; }
   uring::Ref<uring::Descriptor> take_descriptor() override;
   void retire() override;
 

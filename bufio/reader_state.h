@@ -96,6 +96,8 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
   virtual bool quiesce() { return true; }
   // Quiescent: adds what has arrived to the window.
   virtual void collect() {}
+  // What release() hands out has no descriptor: it is somebody else's.
+  virtual bool keeps_descriptor() const { return false; }
   // Quiescent: gives the descriptor up. Null: there is none.
   virtual uring::Ref<uring::Descriptor> take_descriptor() { return nullptr; }
   void set_closed() { closed_ = true; }

@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "bufio/chain.h"
 #include "bufio/descriptor.h"
 #include "bufio/memory.h"
 #include "bufio/reader.h"
@@ -283,6 +284,23 @@ TEST_F(AdaptorTest, ClosingOneThatBorrowsLetsGoAndOneThatOwnsCloses) {
   EXPECT_TRUE(await(owner.close()).ok());
   EXPECT_FALSE(testing::is_open(ends.read));
   close(ends.write);
+}
+
+TEST_F(AdaptorTest, ReleaseAfterAnErrorTellsItAndKeepsTheDescriptor) {
+  for (const bool chained : {false, true}) {
+    SCOPED_TRACE(chained ? "chain" : "take");
+    Ends ends = new_pipe();
+    Reader unreadable = adopt_fd(ring(), ends.write);
+    Reader body =
+        chained ? chain(read_string(""), std::move(unreadable)) : take(std::move(unreadable), 4);
+    EXPECT_EQ(uring::errno_of(await(body.fill_buf()).status()), EBADF);
+    absl::StatusOr<Released> released = await(body.release());
+    EXPECT_EQ(uring::errno_of(released.status()), EBADF) << released.status();
+    EXPECT_TRUE(testing::is_open(ends.write));
+    EXPECT_TRUE(await(body.close()).ok());
+    EXPECT_FALSE(testing::is_open(ends.write));
+    close(ends.read);
+  }
 }
 
 }  // namespace

@@ -33,10 +33,8 @@ class DecompressState final : public AdaptorState {
   std::string_view name() const override { return name_; }
   ReaderStats stats() const override;
   bool quiesce() override { return parent_.quiesce(); }
-  void collect() override { releasing_ = true; }
-  uring::Ref<uring::Descriptor> take_descriptor() override {
-    return releasing_ ? nullptr : parent_.take_descriptor();
-  }
+  bool keeps_descriptor() const override { return true; }
+  uring::Ref<uring::Descriptor> take_descriptor() override { return parent_.take_descriptor(); }
   void retire() override { parent_.let_go(); }
 
  private:
@@ -65,7 +63,6 @@ class DecompressState final : public AdaptorState {
   bool inside_ = false;       // a member
   bool more_output_ = false;  // the decoder may have some without more input
   bool wants_input_ = false;
-  bool releasing_ = false;
 };
 
 ReaderStats DecompressState::stats() const {
