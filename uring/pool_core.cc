@@ -20,6 +20,7 @@ constexpr size_t kCacheLine = 64;
 constexpr size_t kLargestRegistered = size_t{1} << 30;
 constexpr size_t kMostProvided = size_t{1} << 15;
 constexpr size_t kNumbers = size_t{1} << 16;
+constexpr size_t kFewProvided = 64;
 
 size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
@@ -35,6 +36,7 @@ PoolCore::PoolCore(Ref<RingCore> ring, const PoolOptions& options)
       headroom_(round_up(options.buffer_size / 8 + 1, kCacheLine)),
       stride_(round_up(headroom_ + options.buffer_size + kPadding, kCacheLine)),
       kernel_share_(std::min(options.buffers / 2, kMostProvided)),
+      kernel_few_(kFewProvided),
       process_(getpid()) {
   ring_->check_thread("BufferPool");
   URING_CHECK(options.buffers > 0 && options.buffers <= UINT32_MAX, "a pool has no buffers");
@@ -159,10 +161,12 @@ bool PoolCore::kernel_can_pick() {
   if (doubtful_ && picks_ == 0) take_all_back();
   if (provided_ == nullptr) return false;
   lending_ = true;
-  while (stats_.with_kernel < kernel_share_ && !free_.empty() && line_.empty()) {
-    provide(take_free());
-  }
+  while (kernel_may_have_more() && !free_.empty() && line_.empty()) provide(take_free());
   return stats_.with_kernel > 0;
+}
+
+bool PoolCore::kernel_may_have_more() const {
+  return stats_.with_kernel < std::min(kernel_share_, std::max(kernel_few_, 2 * picks_));
 }
 
 uint16_t PoolCore::begin_pick() {
@@ -171,7 +175,10 @@ uint16_t PoolCore::begin_pick() {
 }
 
 Ref<Buffer> PoolCore::picked(int32_t result, uint32_t flags) {
-  if (result == -ENOBUFS) ++stats_.dry;
+  if (result == -ENOBUFS) {
+    ++stats_.dry;
+    kernel_few_ = std::min(2 * kernel_few_, kMostProvided);
+  }
   bool named = (flags & IORING_CQE_F_BUFFER) != 0;
   size_t slot = flags >> IORING_CQE_BUFFER_SHIFT;
   bool had = named && slot < slots_.size() && slots_[slot] == Slot::kWithKernel;
@@ -215,7 +222,7 @@ void PoolCore::returned(Buffer& buffer) {
   free_.push_back(static_cast<uint32_t>(slot));
   if (!ring_goes_on) {
     if (!ring_->closed()) refuse_waiters();
-  } else if (lending_ && stats_.with_kernel < kernel_share_) {
+  } else if (lending_ && kernel_may_have_more()) {
     provide(take_free());
   }
 }

@@ -108,6 +108,7 @@ class PoolCore final : public BufferHome {
 
   void returned(Buffer& buffer) override;
   bool register_provided();
+  bool kernel_may_have_more() const;
   void provide(size_t slot);
   void take_all_back();
   size_t take_free();
@@ -127,7 +128,10 @@ class PoolCore final : public BufferHome {
   io_uring_buf_ring* provided_ = nullptr;
   int provided_mask_ = 0;
   uint16_t group_ = 0;
-  size_t kernel_share_;   // the most that are lent to the kernel
+  size_t kernel_share_;  // the most that are lent to the kernel
+  // How many are lent while few are picking; it uses them one after the other, all of them, and so
+  // few stay in the processor's cache. Doubled whenever it runs out.
+  size_t kernel_few_;
   bool lending_ = false;  // somebody has left the picking to the kernel
   // Kernels differ in what a completion says of a buffer when it brings an error: some name one
   // that they keep, some one that is gone. Returned twice it would be given to two streams. So it
