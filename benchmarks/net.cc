@@ -87,8 +87,8 @@ struct Contestant {
 };
 constexpr const char* kPolling = "ours_polling";
 constexpr std::array<Contestant, 8> kContestants = {{
-    {"ours", Group::kOurs, Program::kOurs},
-    {"ours_pool", Group::kOurs, Program::kOurs, "--shared_pool"},
+    {"ours", Group::kOurs, Program::kOurs, "--shared_pool=false"},
+    {"ours_pool", Group::kOurs, Program::kOurs},
     {kPolling, Group::kPolling, Program::kOurs, "--busy_poll=1s", true},
     {"epoll", Group::kEpoll, Program::kRivals, "epoll"},
     {"uring_multishot", Group::kUring, Program::kRivals, "multishot"},

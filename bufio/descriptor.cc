@@ -52,7 +52,7 @@ Reader read_descriptor(uring::Ring& ring, uring::Ref<Descriptor> descriptor,
 Reader read_descriptor(uring::Ref<uring::RingCore> ring, uring::Ref<Descriptor> descriptor,
                        ReaderOptions options) {
   uring::DescriptorKind kind = uring::describe_descriptor(descriptor->fd());
-  if (options.pool != nullptr || options.shared_pool) {
+  if (options.pool != nullptr || options.shared_pool.value_or(false)) {
     bool socket = kind.read == uring::ReadKind::kSocket;
     uring::Ref<uring::PoolCore> pool;
     if (options.pool != nullptr) {

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "uring/buffer.h"
 
@@ -57,9 +58,10 @@ struct ReaderOptions {
   const uring::BufferPool* pool = nullptr;
 
   // Sockets: receive into the Ring's shared pool (uring::receive_pool), as by `pool`, instead of
-  // into buffers of the Reader's own. For servers of many connections, most of them silent: one
-  // that is has no buffer.
-  bool shared_pool = false;
+  // into buffers of the Reader's own. One that is silent has no buffer then, and one that talks
+  // costs no request a message. If nothing is said, Streams do (open_stream), which was as fast or
+  // faster in every case of //benchmarks:net, and other Readers do not.
+  std::optional<bool> shared_pool;
 };
 
 // What a Reader has done so far.

@@ -10,6 +10,8 @@ namespace bufio {
 
 Stream open_stream(const uring::Socket& socket, ReaderOptions reader_options,
                    WriterOptions writer_options) {
+  // Without a pool of the user's own, and unless he has said otherwise.
+  if (!reader_options.shared_pool) reader_options.shared_pool = true;
   auto sink = uring::make_ref<DescriptorSink>(socket.ring(), socket.descriptor(),
                                               std::move(writer_options));
   return Stream(read_descriptor(socket.ring(), socket.descriptor(), reader_options),

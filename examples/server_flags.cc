@@ -17,7 +17,7 @@ ABSL_FLAG(int32_t, port, 0, "the port to listen at; 0: one that is free");
 ABSL_FLAG(int32_t, cores, 1, "how many threads, each on a core of its own; 0: one for each core");
 ABSL_FLAG(absl::Duration, grace, absl::Seconds(10),
           "how long requests in hand may take to finish after SIGINT or SIGTERM");
-ABSL_FLAG(bool, shared_pool, false,
+ABSL_FLAG(bool, shared_pool, true,
           "receive into buffers that all connections of a core share: one that is silent has none");
 ABSL_FLAG(absl::Duration, busy_poll, absl::ZeroDuration(),
           "how long to look for work before sleeping; burns the core, and saves the wake-up");

@@ -258,11 +258,32 @@ TEST_F(PoolTest, TheRingsPoolIsAsItIsToldAndGoesWithTheLastWhoHasAShare) {
   const SocketPair pair;
   pair.write("hello");
   const uring::Socket socket(uring::Ref<uring::RingCore>(&other->core()), pair.reader());
-  Stream stream = open_stream(socket, {.shared_pool = true});
+  Stream stream = open_stream(socket);
   EXPECT_EQ(testing::text(block_on(*other, stream.reader.fill_buf())), "hello");
   EXPECT_EQ(uring::receive_pool(*other).stats().buffers, 4u);
   other.reset();
   EXPECT_EQ(stream.reader.buffered(), "hello");
+}
+
+TEST_F(PoolTest, StreamsHaveBuffersOfTheirOwnIfTheyAreToldTo) {
+  const SocketPair pair;
+  pair.write("hello");
+  const uring::Socket socket(uring::Ref<uring::RingCore>(&ring().core()), pair.reader());
+  Stream stream = open_stream(socket, {.shared_pool = false});
+  EXPECT_EQ(testing::text(block_on(ring(), stream.reader.fill_buf())), "hello");
+  EXPECT_EQ(uring::receive_pool(ring()).stats().handed_out, 0u);
+}
+
+TEST_F(PoolTest, TheKernelHasFewBuffersWhileFewReceive) {
+  const SocketPair pair;
+  Reader reader = read_descriptor(ring(), pair.reader(), {.shared_pool = true});
+  const uring::BufferPool shared = uring::receive_pool(ring());
+  for (int i = 0; i < 200; ++i) {
+    pair.write("hello");
+    EXPECT_EQ(testing::text(block_on(ring(), reader.fill_buf())), "hello");
+    reader.consume(5);
+    EXPECT_LE(shared.stats().with_kernel, 64u);
+  }
 }
 
 }  // namespace
