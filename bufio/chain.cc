@@ -65,6 +65,7 @@ class ChainState final : public AdaptorState {
   static constexpr size_t kStep = 4096;
 
   Supply supply() override {
+    forget_parts();
     const size_t had = window().available();
     do {
       if (!part_.has_value()) {
@@ -101,9 +102,20 @@ class ChainState final : public AdaptorState {
       window().append_copy(input_.view().substr(0, left), buffers());
       input_.consume(left);
     }
+    left_.emplace_back(&part_->parent());
     part_->let_go();
     part_.reset();
     input_.clear(0);
+  }
+
+  // A part that is just telling us of its end must not be destroyed before it has done so.
+  void parent_ready() override {
+    told_by_part_ = true;
+    progress();
+    told_by_part_ = false;
+  }
+  void forget_parts() {
+    if (!told_by_part_) left_.clear();
   }
 
   // Behind what is left of the part before.
@@ -134,6 +146,7 @@ class ChainState final : public AdaptorState {
   }
   void call_left() override {
     if (part_.has_value()) part_->pause();
+    forget_parts();
   }
 
   std::vector<Reader> parts_;
@@ -141,6 +154,8 @@ class ChainState final : public AdaptorState {
   Window input_;
   std::optional<ParentReader> part_;
   bool in_place_ = false;
+  bool told_by_part_ = false;                  // within parent_ready()
+  std::vector<uring::Ref<ReaderState>> left_;  // parts that have ended, and may not have returned
 };
 
 }  // namespace
