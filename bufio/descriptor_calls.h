@@ -1,6 +1,6 @@
 // bufio/descriptor_calls.h
 //
-// What sources over a descriptor ask of it beside its bytes.
+// What sources and sinks over a descriptor ask of it beside its bytes.
 
 #ifndef BUFIO_DESCRIPTOR_CALLS_H_
 #define BUFIO_DESCRIPTOR_CALLS_H_

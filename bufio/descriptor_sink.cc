@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "bufio/descriptor_calls.h"
 #include "uring/status.h"
 
 namespace bufio {
@@ -163,10 +164,7 @@ uring::Ref<uring::Descriptor> DescriptorSink::take_descriptor() {
     fail(uring::annotate(ring()->status(), where()));
     return nullptr;
   }
-  // Only the name stays here: the descriptor is closed when its new owner drops it, not later.
-  auto name_plate = uring::make_ref<uring::Descriptor>(-1, uring::Descriptor::Ownership::kBorrowed,
-                                                       descriptor_->name());
-  return std::exchange(descriptor_, std::move(name_plate));
+  return give_away(descriptor_);
 }
 
 absl::Status DescriptorSink::close_descriptor() {
