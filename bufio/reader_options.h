@@ -60,8 +60,7 @@ struct ReaderOptions {
   // Sockets: receive into the Ring's shared pool (uring::receive_pool), as by `pool`, instead of
   // into buffers of the Reader's own. One that is silent has no buffer then, and one that talks
   // costs no request a message. If nothing is said, Streams do (open_stream), which is mostly
-  // faster
-  // (//benchmarks:net), and other Readers do not.
+  // faster (//benchmarks:net), and other Readers do not.
   std::optional<bool> shared_pool;
 };
 

@@ -10,7 +10,7 @@ namespace bufio {
 
 Stream open_stream(const uring::Socket& socket, ReaderOptions reader_options,
                    WriterOptions writer_options) {
-  // Without a pool of the user's own, and unless he has said otherwise.
+  // A pool of the user's own goes before.
   if (!reader_options.shared_pool) reader_options.shared_pool = true;
   auto sink = uring::make_ref<DescriptorSink>(socket.ring(), socket.descriptor(),
                                               std::move(writer_options));

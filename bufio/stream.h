@@ -11,9 +11,9 @@
 // destroyed while the other goes on. What they share is the descriptor, which is closed when both
 // are gone and the last request that names it is done.
 //
-//   buffers      the Reader receives into the shared pool of the Ring; a silent peer has nothing of it.
-//   ReaderOptions::shared_pool = false gives it buffers of its own. The first Stream makes
-//   the pool (RingOptions::receive_pool)
+//   buffers      the Reader receives into the Ring's shared pool; a silent peer has nothing of it.
+//   The first Stream makes the pool (RingOptions::receive_pool). ReaderOptions::shared_pool = false
+//   gives the Reader buffers of its own
 //   half close   Writer::shutdown shows the peer the end of what we say; the Reader reads on.
 //   Writer::close does the same while there is a Reader, and closes once there is none.
 //   cost         two allocations and two system calls (what kind of descriptor it is, asked twice)

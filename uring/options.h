@@ -75,8 +75,8 @@ struct RingOptions {
 
   // The pool that Streams share, and other socket Readers that are told to
   // (bufio/reader_options.h). Allocated when the first one is, and touched as it is used: 1 MiB as
-  // long as few talk. The kernel is lent up to half of it. More buffers serve
-  // more connections that all talk at the same moment; fewer are never an error.
+  // long as few talk. The kernel is lent up to half of it. More buffers serve more connections that
+  // all talk at the same moment; fewer are never an error.
   PoolOptions receive_pool = {
       .buffers = 1024, .buffer_size = size_t{16} << 10, .mode = PoolMode::kProvided};
 
