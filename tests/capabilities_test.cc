@@ -247,7 +247,7 @@ TEST(LadderOfSizes, EndsAtEightEntries) {
   const absl::Status status = Ring::create(with(kernel)).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(smallest, 8u);
-  EXPECT_LT(kernel.counts().set_ups, 30u);
+  EXPECT_LT(kernel.counts().set_up_tries, 30u);
 }
 
 TEST(LadderOfSizes, OptionsOfZeroMakeARing) {

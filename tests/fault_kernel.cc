@@ -27,10 +27,14 @@ void FaultKernel::forge_completion(uint64_t user_data, int32_t result) {
 void FaultKernel::forge_cancel(uint64_t user_data) { forged_.push_back({true, user_data, 0}); }
 
 int FaultKernel::set_up(unsigned entries, io_uring_params& params, io_uring& ring) {
-  ++counts_.set_ups;
+  ++counts_.set_up_tries;
   seen_completions_ = 0;
   const int error = set_up_fault ? set_up_fault(entries, params) : 0;
-  return error != 0 ? -error : LinuxKernel::set_up(entries, params, ring);
+  if (error != 0) return -error;
+  // The kernel may be short of memory too, and is asked again for less.
+  const int result = LinuxKernel::set_up(entries, params, ring);
+  if (result == 0) ++counts_.set_ups;
+  return result;
 }
 
 // In a call of its own, when everything of the Ring's has been taken: the two cannot be mixed up.

@@ -35,7 +35,8 @@ class FaultKernel final : public LinuxKernel {
     bool limited;  // it had a time limit
   };
   struct Counts {
-    uint64_t set_ups = 0;
+    uint64_t set_up_tries = 0;
+    uint64_t set_ups = 0;  // those that made a ring
     uint64_t enters = 0;
     uint64_t registers = 0;
     uint64_t tear_downs = 0;
