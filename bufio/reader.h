@@ -146,7 +146,7 @@ class Reader {
   CloseCall close() { return CloseCall(state()); }
 
   // Stops reading and gives the descriptor away, with the bytes that were read too far. Nothing is
-  // lost.
+  // lost. A Writer to the other half of a socket goes on: what is given away is this half's share.
   ReleaseCall release() { return ReleaseCall(state()); }
 
   // --- control -----------------------------------------------------------------------------------

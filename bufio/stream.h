@@ -12,10 +12,11 @@
 // are gone and the last request that names it is done.
 //
 //   buffers      the Reader receives into the Ring's shared pool; a silent peer has nothing of it.
-//   The first Stream makes the pool (RingOptions::receive_pool). ReaderOptions::shared_pool = false
-//   gives the Reader buffers of its own
+//                The first Stream makes the pool (RingOptions::receive_pool).
+//                ReaderOptions::shared_pool = false gives the Reader buffers of its own
 //   half close   Writer::shutdown shows the peer the end of what we say; the Reader reads on.
-//   Writer::close does the same while there is a Reader, and closes once there is none.
+//                Writer::close does the same while there is a Reader, and closes once there is none
+//   release      gives a half's share in the descriptor away; the other half goes on
 //   cost         two allocations and two system calls (what kind of descriptor it is, asked twice)
 //   cancel       as for any Reader and Writer: a call that is destroyed loses no byte
 //

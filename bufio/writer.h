@@ -151,7 +151,7 @@ class Writer {
   // closed, by shutdown.
   CloseWriterCall close() { return CloseWriterCall(state()); }
 
-  // Flushes and gives the descriptor away.
+  // Flushes and gives the descriptor away; of one that a Reader shares, this half's share.
   ReleaseWriterCall release() { return ReleaseWriterCall(state()); }
 
   // --- control -----------------------------------------------------------------------------------

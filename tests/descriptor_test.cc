@@ -76,6 +76,22 @@ TEST(Descriptor, GivenAwayIsNotClosed) {
   close(fd);
 }
 
+TEST(Descriptor, GivenAwayWhileOthersShareItIsADuplicate) {
+  const int fd = dup(0);
+  Ref<Descriptor> mine = make_ref<Descriptor>(fd);
+  Ref<Descriptor> theirs = mine;
+  const int given = mine->release();
+  EXPECT_NE(given, fd);
+  EXPECT_TRUE(is_open(given));
+  EXPECT_NE(fcntl(given, F_GETFD) & FD_CLOEXEC, 0);
+  mine.reset();
+  EXPECT_EQ(theirs->fd(), fd);
+  theirs.reset();
+  EXPECT_FALSE(is_open(fd));
+  EXPECT_TRUE(is_open(given));
+  close(given);
+}
+
 TEST(Descriptor, SaysHowClosingWent) { EXPECT_EQ(make_ref<Descriptor>(9999)->close(), EBADF); }
 
 TEST(Descriptor, HasAName) {

@@ -1,5 +1,6 @@
 #include "uring/descriptor.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +16,7 @@ Descriptor::Descriptor(int fd, Ownership ownership, std::string name)
 Descriptor::~Descriptor() { close(); }
 
 int Descriptor::release() {
+  if (ref_count() > 1) return fcntl(fd_, F_DUPFD_CLOEXEC, 0);
   owned_ = false;
   return std::exchange(fd_, -1);
 }

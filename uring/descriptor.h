@@ -29,7 +29,8 @@ class Descriptor final : public RefCounted<Descriptor>, public RecycledObject {
   int fd() const { return fd_; }
   const std::string& name() const { return name_; }
 
-  // Gives the number away: the destructor will not close it any more.
+  // Gives the number away: the destructor will not close it any more. While others share this, they
+  // keep it, and what is given away is a duplicate (dup(2)): -1 and errno if there can be none.
   int release();
   // Closes now and says how it went: 0, or the errno of close(2). Only while nothing in flight
   // names it.

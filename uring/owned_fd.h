@@ -22,7 +22,8 @@ class OwnedFd {
   explicit operator bool() const { return static_cast<bool>(descriptor_); }
   // The number, or -1.
   int get() const { return descriptor_ ? descriptor_->fd() : -1; }
-  // Gives the number away: the caller closes it.
+  // Gives the number away: the caller closes it. Of what somebody shares, such as the other half of
+  // a Stream, it is a duplicate, for they go on with theirs; -1 with errno if there can be none.
   int release() { return descriptor_ ? descriptor_->release() : -1; }
   // Gives the descriptor away, to who shares it: its last share closes it, unless it was borrowed.
   Ref<Descriptor> take() { return std::move(descriptor_); }

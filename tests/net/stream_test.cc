@@ -17,12 +17,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "bufio/closing_calls.h"
 #include "gtest/gtest.h"
 #include "tests/ring_fixture.h"
 #include "tests/ring_testing.h"
 #include "uring/block_on.h"
 #include "uring/buffer_pool.h"
 #include "uring/descriptor.h"
+#include "uring/owned_fd.h"
 #include "uring/ref.h"
 #include "uring/socket.h"
 #include "uring/spawn.h"
@@ -207,6 +209,60 @@ TEST_F(StreamTest, TheReaderMayGoFirst) {
   EXPECT_EQ(open_descriptors(), open);
   writer.reset();
   EXPECT_LT(open_descriptors(), open);
+}
+
+// A number of its own, of the same socket.
+TEST_F(StreamTest, TheReadersShareCanBeReleasedWhileTheWriterGoesOn) {
+  drop_socket();
+  peer_says("line\nrest");
+  absl::StatusOr<Token> line = await(stream().reader.read_line());
+  ASSERT_TRUE(line.ok()) << line.status();
+  absl::StatusOr<Released> released = await(stream().reader.release());
+  ASSERT_TRUE(released.ok()) << released.status();
+  EXPECT_EQ(released->leftover, "rest");
+  const int fd = released->fd.release();
+  ASSERT_GE(fd, 0);
+  ASSERT_TRUE(await(stream().writer.write("still here")).ok());
+  ASSERT_TRUE(await(stream().writer.flush()).ok());
+  EXPECT_EQ(peer_hears(), "still here");
+  released->fd = uring::OwnedFd();
+  drop_stream();
+  peer_says("!");
+  char byte = 0;
+  EXPECT_EQ(read(fd, &byte, 1), 1) << errno;
+  EXPECT_EQ(byte, '!');
+  EXPECT_EQ(close(fd), 0);
+}
+
+TEST_F(StreamTest, TheWritersShareCanBeReleasedWhileTheReaderGoesOn) {
+  drop_socket();
+  ASSERT_TRUE(await(stream().writer.write("first ")).ok());
+  absl::StatusOr<uring::OwnedFd> released = await(stream().writer.release());
+  ASSERT_TRUE(released.ok()) << released.status();
+  const int fd = released->release();
+  ASSERT_GE(fd, 0);
+  peer_says("to the reader\n");
+  absl::StatusOr<Token> line = await(stream().reader.read_line());
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(**line, "to the reader");
+  *released = uring::OwnedFd();
+  drop_stream();
+  EXPECT_EQ(write(fd, "last", 4), 4) << errno;
+  EXPECT_EQ(peer_hears(), "first last");
+  EXPECT_EQ(close(fd), 0);
+}
+
+// Who has it alone is given the number itself.
+TEST_F(StreamTest, TheLastShareIsReleasedAsItIs) {
+  drop_socket();
+  const int open = open_descriptors();
+  { const Writer gone = std::move(stream().writer); }
+  absl::StatusOr<Released> released = await(stream().reader.release());
+  ASSERT_TRUE(released.ok()) << released.status();
+  const int fd = released->fd.get();
+  EXPECT_EQ(released->fd.release(), fd);
+  EXPECT_EQ(open_descriptors(), open);
+  EXPECT_EQ(close(fd), 0);
 }
 
 }  // namespace
