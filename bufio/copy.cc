@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <coroutine>
+#include <cstddef>
 #include <string_view>
 #include <tuple>
 #include <utility>
 
-#include "uring/piece.h"
+#include "bufio/hand_over.h"
 #include "uring/status.h"
 #include "uring/when_all.h"
 
@@ -32,54 +34,27 @@ struct Direction {
 // Hands the front of a Reader's window to a Writer, and waits until it is written. Both sides
 // change at the same moment, whoever is cancelled when: what is accepted is consumed, and what will
 // never be written is put back.
-class HandOver final : public WriteRequest {
+class CopyStep final : public HandOverRequest {
  public:
-  HandOver(Reader& from, Writer& to, std::string_view view)
-      : WriteRequest(to.state(), Purpose::kAccept), from_(&from.state()), view_(view) {}
-  HandOver(HandOver&& other) noexcept
-      : WriteRequest(std::move(other)), from_(std::move(other.from_)), view_(other.view_) {}
+  CopyStep(Reader& from, size_t size, Writer& to)
+      : HandOverRequest(from.state(), size, to.state()) {}
 
   bool await_ready() { return begin(); }
   bool await_suspend(std::coroutine_handle<> waiting) { return suspend(waiting); }
   // An error, or OK when all is written.
   absl::Status await_resume() {
-    absl::Status failure = finish();
+    absl::Status failure = result();
     return failure.ok() ? state().tell_error() : failure;
   }
 
  private:
   bool satisfied() override {
-    bool failed = !state().error().ok();
-    if (!moved_) {
-      if (failed || !state().room_for_owned(view_.size(), waiting())) return false;
-      moved_ = true;
-      move_over();
-    } else if (failed) {
-      put_back();
+    if (moved() > 0 && !state().error().ok()) {
+      put_back(std::min(state().queue().unwritten(), moved()));
       return true;
     }
-    return state().queue().unwritten() == 0;
+    return HandOverRequest::satisfied() && state().queue().unwritten() == 0;
   }
-
-  void move_over() {
-    const uring::Ref<uring::Buffer>& buffer = from_->window().buffer();
-    if (buffer && view_.size() >= state().copy_below()) {
-      state().accept(uring::Piece{view_.data(), view_.size(), buffer, nullptr});
-    } else {
-      state().accept(view_);
-    }
-    from_->consume(view_.size());
-  }
-
-  void put_back() {
-    size_t lost = std::min(state().queue().unwritten(), view_.size());
-    if (lost == 0 || from_->closed()) return;
-    from_->window().unread(view_.substr(view_.size() - lost), from_->buffers());
-  }
-
-  uring::Ref<ReaderState> from_;
-  std::string_view view_;
-  bool moved_ = false;
 };
 
 uring::Task<CopyResult> copy_until(Reader& from, Writer& to, uint64_t n, const bool& stopped) {
@@ -96,9 +71,10 @@ uring::Task<CopyResult> copy_until(Reader& from, Writer& to, uint64_t n, const b
       break;
     }
     if (filled->empty()) break;
-    bool shared = static_cast<bool>(from.state().window().buffer());
-    uint64_t most = std::min<uint64_t>(n - result.bytes, shared ? filled->size() : kCopiedPiece);
-    result.write_error = co_await HandOver(from, to, filled->substr(0, static_cast<size_t>(most)));
+    bool shared = HandOverRequest::shares(from.state(), filled->size(), to.state());
+    size_t most = shared ? filled->size() : std::min(filled->size(), kCopiedPiece);
+    most = static_cast<size_t>(std::min<uint64_t>(n - result.bytes, most));
+    result.write_error = co_await CopyStep(from, most, to);
     result.bytes += from.pos() - before;
     if (!result.write_error.ok()) break;
   }

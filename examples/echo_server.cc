@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "bufio/hand_over.h"
 #include "bufio/stream.h"
 #include "examples/server.h"
 #include "examples/server_flags.h"
@@ -40,9 +41,8 @@ uring::Task<void> echo(bufio::Stream stream, server::Sessions& sessions, size_t 
     // What fits waits for nobody, and need not look at the clock.
     bool fits = writer.unwritten() + view->size() <= high_water;
     if (!fits) writer.set_deadline(Clock::now() + write_timeout);
-    absl::Status status = co_await writer.write(*view);
+    absl::Status status = co_await bufio::hand_over(reader, view->size(), writer);
     if (!status.ok()) co_return;
-    reader.consume(view->size());
   }
   writer.set_deadline(Clock::now() + write_timeout);
   absl::Status closed = co_await writer.close();

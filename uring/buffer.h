@@ -36,6 +36,9 @@ class BufferHome : public RefCounted<BufferHome> {
  public:
   virtual ~BufferHome() = default;
 
+  // Whether a buffer may stay for long with somebody who is silent, as far as others need them.
+  virtual bool plentiful() const { return true; }
+
  protected:
   // Puts a buffer of this home's, in which nobody has a share, into somebody's hands, until
   // returned().
@@ -72,6 +75,7 @@ class Buffer final : public RecycledObject {
     kind_ = BufferKind::kFixed;
   }
   Pages pages() const { return pages_; }
+  bool may_be_kept() const { return home_->plentiful(); }
   bool came_from(const BufferHome& home) const { return home_ == &home; }
 
   // Shares are counted as in RefCounted, but the last one does not destroy it.

@@ -95,7 +95,7 @@ class PoolCore final : public BufferHome {
 
   // Whether a buffer may stay where nobody looks at it. While this is asked first, whoever is
   // silent keeps a quarter of the pool from the others at most, and none while somebody waits.
-  bool plentiful() const { return line_.empty() && 4 * stats_.lent <= stats_.buffers; }
+  bool plentiful() const override { return line_.empty() && 4 * stats_.lent <= stats_.buffers; }
 
   // Where in a buffer the bytes go, and how many.
   size_t headroom() const { return headroom_; }
