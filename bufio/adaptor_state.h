@@ -38,6 +38,13 @@
 
 namespace bufio {
 
+// An adaptor may hold as much as what it stands on.
+inline ReaderOptions options_of(const ReaderState& parent) {
+  ReaderOptions options;
+  options.max_buffer_size = parent.max_buffer_size();
+  return options;
+}
+
 class ParentReader;
 
 class AdaptorState : public ReaderState {

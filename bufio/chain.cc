@@ -29,8 +29,8 @@ uring::Ref<uring::RingCore> ring_of(const std::vector<Reader>& parts) {
   return uring::Ref<uring::RingCore>(found);
 }
 
-ReaderOptions options_of(const std::vector<Reader>& parts) {
-  return parts.empty() ? ReaderOptions() : parts.front().state().options();
+ReaderOptions options_of_first(const std::vector<Reader>& parts) {
+  return parts.empty() ? ReaderOptions() : options_of(parts.front().state());
 }
 
 // The bytes of the part that it is at are in input_, and from there, as long as nothing is left of
@@ -39,7 +39,7 @@ ReaderOptions options_of(const std::vector<Reader>& parts) {
 class ChainState final : public AdaptorState {
  public:
   explicit ChainState(std::vector<Reader> parts)
-      : AdaptorState(ring_of(parts), options_of(parts)), parts_(std::move(parts)) {
+      : AdaptorState(ring_of(parts), options_of_first(parts)), parts_(std::move(parts)) {
     set_ended(!next_part());
   }
 

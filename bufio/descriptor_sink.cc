@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "bufio/descriptor_calls.h"
@@ -27,43 +29,51 @@ WriteKind write_kind(const struct stat& status, const WriterOptions& options) {
 }  // namespace
 
 DescriptorSink::DescriptorSink(uring::Ref<uring::RingCore> ring,
-                               uring::Ref<uring::Descriptor> descriptor, WriterOptions options)
+                               uring::Ref<uring::Descriptor> descriptor,
+                               const WriterOptions& options)
     : WriterState(std::move(ring), options.offset.value_or(0), options),
       descriptor_(std::move(descriptor)),
-      kind_(WriteKind::kStream) {
+      zero_copy_above_(
+          static_cast<uint32_t>(std::min<size_t>(options.zero_copy_above, UINT32_MAX))) {
   struct stat status;
   if (fstat(descriptor_->fd(), &status) != 0) {
     fail(uring::errno_status(errno, "fstat", name()));
     return;
   }
-  kind_ = write_kind(status, this->options());
+  kind_ = write_kind(status, options);
   regular_file_ = S_ISREG(status.st_mode);
+}
+
+DescriptorSink::Extras& DescriptorSink::extras() {
+  if (!extras_) extras_ = std::make_unique<Extras>();
+  return *extras_;
 }
 
 // --- bytes ---------------------------------------------------------------------------------------
 
 bool DescriptorSink::can_zero_copy() const {
-  return kind_ == WriteKind::kSocket && zero_copy_pays_ && options().zero_copy_above > 0 &&
+  return kind_ == WriteKind::kSocket && zero_copy_pays_ && zero_copy_above_ > 0 &&
          WriteOperation::zero_copy_known(*ring());
 }
 
 void DescriptorSink::send_file(const FileRange& range, size_t size) {
-  if (!transfer_) {
-    transfer_ = std::make_unique<FileTransfer>(*ring(), descriptor_, kind_, *this);
-  }
-  transfer_->step(range.file(), range.end() - size, size, queue().written());
+  std::unique_ptr<FileTransfer>& transfer = extras().transfer;
+  if (!transfer) transfer = std::make_unique<FileTransfer>(*ring(), descriptor_, kind_, *this);
+  transfer->step(range.file(), range.end() - size, size, queue().written());
 }
 
 void DescriptorSink::transferred(int32_t result) {
   if (result < 0) {
-    transfer_.reset();
+    extras_->transfer.reset();
     return write_failed(-result);
   }
   if (result == 0) {
-    transfer_.reset();
+    extras_->transfer.reset();
     return fail(absl::DataLossError(where() + ": a file that was to be written is shorter now"));
   }
-  if (mutable_queue().front().size == static_cast<size_t>(result)) transfer_.reset();
+  if (mutable_queue().front().size == static_cast<size_t>(result)) {
+    extras_->transfer.reset();
+  }
   wrote(static_cast<size_t>(result));
 }
 
@@ -77,7 +87,7 @@ void DescriptorSink::send() {
   // A large piece of its own is worth a request of its own; what stands in front of it goes first.
   bool zero_copy = false;
   mutable_queue().gather([&](const uring::Piece& piece) {
-    bool large = piece.held && piece.size >= options().zero_copy_above && can_zero_copy();
+    bool large = piece.held && piece.size >= zero_copy_above_ && can_zero_copy();
     if (zero_copy || (large && write_->pieces() > 0)) return false;
     if (FileRange::of(piece) != nullptr) return false;
     zero_copy = large;
@@ -92,7 +102,7 @@ void DescriptorSink::send() {
 
 void DescriptorSink::write_completed(WriteOperation& write) {
   uring::Ref<WriteOperation> ended = std::move(write_);
-  if (write.still_held()) unreleased_.push_back(ended);
+  if (write.still_held()) extras().unreleased.push_back(ended);
   int32_t result = write.result();
   if (result <= 0 && write.copying() == WriteOperation::Copying::kZeroCopy) {
     // Unix sockets cannot; and whatever else it is, an ordinary send says it again.
@@ -113,7 +123,7 @@ void DescriptorSink::write_failed(int error) {
 
 void DescriptorSink::write_released(WriteOperation& write) {
   if (write.copied()) zero_copy_pays_ = false;
-  std::erase_if(unreleased_, [&write](const auto& each) { return each.get() == &write; });
+  std::erase_if(extras_->unreleased, [&write](const auto& each) { return each.get() == &write; });
 }
 
 void DescriptorSink::write_stranded(WriteOperation&) {
@@ -123,31 +133,33 @@ void DescriptorSink::write_stranded(WriteOperation&) {
 // --- the disk ------------------------------------------------------------------------------------
 
 bool DescriptorSink::start_sync(bool data_only) {
-  if (sync_) return false;
-  sync_ = uring::make_ref<uring::SyncOperation>(uring::Ref<uring::RingCore>(ring()), descriptor_,
-                                                data_only, *this);
-  sync_->sync();
+  if (syncing()) return false;
+  extras().sync = uring::make_ref<uring::SyncOperation>(uring::Ref<uring::RingCore>(ring()),
+                                                        descriptor_, data_only, *this);
+  extras_->sync->sync();
   return true;
 }
 
 // A Ring that goes may take it along, for ever.
-bool DescriptorSink::sync_ended() const { return !sync_ || !ring()->status().ok(); }
+bool DescriptorSink::sync_ended() const { return !syncing() || !ring()->status().ok(); }
 
-absl::Status DescriptorSink::sync_status() const { return sync_status_; }
+absl::Status DescriptorSink::sync_status() const {
+  return extras_ ? extras_->sync_status : absl::OkStatus();
+}
 
 void DescriptorSink::sync_completed(uring::SyncOperation& sync) {
   int32_t result = sync.result();
   bool ring_gone = result == -ECANCELED && !ring()->status().ok();
-  sync_status_ = result >= 0 ? absl::OkStatus()
-                 : ring_gone ? uring::annotate(ring()->status(), where())
-                             : uring::errno_status(-result, "fsync", name());
-  sync_.reset();
+  extras_->sync_status = result >= 0 ? absl::OkStatus()
+                         : ring_gone ? uring::annotate(ring()->status(), where())
+                                     : uring::errno_status(-result, "fsync", name());
+  extras_->sync.reset();
   progress();
 }
 
 void DescriptorSink::sync_stranded(uring::SyncOperation&) {
-  sync_status_ = uring::annotate(ring()->status(), where());
-  fail(sync_status_);
+  extras_->sync_status = uring::annotate(ring()->status(), where());
+  fail(extras_->sync_status);
 }
 
 // --- the end -------------------------------------------------------------------------------------
@@ -158,8 +170,8 @@ absl::Status DescriptorSink::shut_down() {
 }
 
 uring::Ref<uring::Descriptor> DescriptorSink::take_descriptor() {
-  if (transfer_ && !transfer_->active()) transfer_.reset();
-  if (write_ || sync_ || transfer_) {
+  if (transferring() && !extras_->transfer->active()) extras_->transfer.reset();
+  if (write_ || syncing() || transferring()) {
     // The Ring cannot go on: the requests keep the descriptor, for ever.
     fail(uring::annotate(ring()->status(), where()));
     return nullptr;
@@ -181,10 +193,11 @@ absl::Status DescriptorSink::close_descriptor() {
 
 void DescriptorSink::retire() {
   if (write_) std::exchange(write_, nullptr)->let_go();
-  transfer_.reset();
-  if (sync_) std::exchange(sync_, nullptr)->let_go();
-  for (const auto& each : unreleased_) each->let_go();
-  unreleased_.clear();
+  if (!extras_) return;
+  extras_->transfer.reset();
+  if (syncing()) std::exchange(extras_->sync, nullptr)->let_go();
+  for (const auto& each : extras_->unreleased) each->let_go();
+  extras_->unreleased.clear();
 }
 
 }  // namespace bufio

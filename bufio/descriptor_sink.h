@@ -21,6 +21,7 @@
 #include "bufio/writer_options.h"
 #include "bufio/writer_state.h"
 #include "uring/descriptor.h"
+#include "uring/frame_allocator.h"
 #include "uring/ref.h"
 #include "uring/sync_operation.h"
 #include "uring/write_operation.h"
@@ -33,7 +34,7 @@ class DescriptorSink final : public WriterState,
                              public FileTransfer::Observer {
  public:
   DescriptorSink(uring::Ref<uring::RingCore> ring, uring::Ref<uring::Descriptor> descriptor,
-                 WriterOptions options);
+                 const WriterOptions& options);
 
   std::string_view name() const override { return descriptor_->name(); }
   bool start_sync(bool data_only) override;
@@ -59,15 +60,24 @@ class DescriptorSink final : public WriterState,
   void transferred(int32_t result) override;
   void transfer_stranded() override;
 
+  // Made when there is such a thing: most Writers never do any of it.
+  struct Extras final : public uring::RecycledObject {
+    std::vector<uring::Ref<uring::WriteOperation>> unreleased;  // wait for their notifications
+    std::unique_ptr<FileTransfer> transfer;                     // of the range in front
+    uring::Ref<uring::SyncOperation> sync;                      // in flight
+    absl::Status sync_status;
+  };
+  Extras& extras();
+  bool transferring() const { return extras_ && extras_->transfer; }
+  bool syncing() const { return extras_ && extras_->sync; }
+
   uring::Ref<uring::Descriptor> descriptor_;
-  uring::WriteKind kind_;
+  uring::Ref<uring::WriteOperation> write_;  // in flight
+  std::unique_ptr<Extras> extras_;
+  uint32_t zero_copy_above_;
+  uring::WriteKind kind_ = uring::WriteKind::kStream;
   bool regular_file_ = false;
   bool zero_copy_pays_ = true;
-  uring::Ref<uring::WriteOperation> write_;                    // in flight
-  std::vector<uring::Ref<uring::WriteOperation>> unreleased_;  // wait for their notifications
-  std::unique_ptr<FileTransfer> transfer_;                     // of the range in front
-  uring::Ref<uring::SyncOperation> sync_;                      // in flight
-  absl::Status sync_status_;
 };
 
 }  // namespace bufio

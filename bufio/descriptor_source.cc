@@ -56,6 +56,7 @@ DescriptorSource::DescriptorSource(uring::Ref<uring::RingCore> ring,
     : PositionedSource(std::move(ring), std::move(descriptor), kind, options),
       max_read_size_(max_read_size(options, kind)),
       read_size_(std::min(max_read_size_, kSmallRead)),
+      buffer_kind_(options.buffers),
       offload_(options.offload && this->ring()->capabilities().setup != uring::SetupRung::kPolling),
       read_ahead_(max_depth(options, kind), options.offload || kind.direct) {
   if (positional()) {
@@ -66,17 +67,17 @@ DescriptorSource::DescriptorSource(uring::Ref<uring::RingCore> ring,
         std::clamp<uint64_t>(std::bit_ceil(expected), smallest, max_read_size_));
     if (kind.direct) read_size_ = max_read_size_;
   }
-  if (kind.pipe) set_up_pipe();
+  if (kind.pipe) set_up_pipe(options);
 }
 
 // Reads of a whole pipe make reader and writer take turns; of a quarter of it, they run side by
 // side.
-void DescriptorSource::set_up_pipe() {
+void DescriptorSource::set_up_pipe(const ReaderOptions& options) {
   int fd = descriptor()->fd();
-  int wanted = static_cast<int>(std::min<size_t>(options().pipe_size, 1U << 30));
+  int wanted = static_cast<int>(std::min<size_t>(options.pipe_size, 1U << 30));
   int size = fcntl(fd, F_GETPIPE_SZ);
   if (size < wanted && fcntl(fd, F_SETPIPE_SZ, wanted) >= 0) size = wanted;
-  if (options().read_size != 0 || size <= 0) return;
+  if (options.read_size != 0 || size <= 0) return;
   size_t quarter = std::max(static_cast<size_t>(size) / 4, kSmallestPipeRead);
   max_read_size_ = std::min(max_read_size_, quarter);
 }
@@ -182,8 +183,8 @@ void DescriptorSource::pop_front() {
 
 // Registering a buffer pays only for one that is used again and again.
 BufferKind DescriptorSource::buffer_kind() const {
-  bool small = options().buffers == BufferKind::kFixed && read_size() < max_read_size_;
-  return small ? BufferKind::kHeap : options().buffers;
+  bool small = buffer_kind_ == BufferKind::kFixed && read_size() < max_read_size_;
+  return small ? BufferKind::kHeap : buffer_kind_;
 }
 
 // Devices want huge pages, and copies of the largest size come some percent faster with them.

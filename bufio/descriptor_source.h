@@ -52,7 +52,7 @@ class DescriptorSource final : public PositionedSource, public uring::ReadOperat
     bool ahead = false;      // sent before anybody needed it
   };
 
-  void set_up_pipe();
+  void set_up_pipe(const ReaderOptions& options);
   Supply supply() override;
   void take_front();
   void front_failed(int error);
@@ -76,6 +76,7 @@ class DescriptorSource final : public PositionedSource, public uring::ReadOperat
 
   size_t max_read_size_;
   size_t read_size_;  // grows to max_read_size_ while reads come back full
+  BufferKind buffer_kind_;
   size_t last_read_ = 0;
   bool offload_;
   ReadAhead read_ahead_;

@@ -45,7 +45,7 @@ void Lookahead::roll_back() {
   ReaderState& state = reader_.state();
   URING_CHECK(state.free(), "Lookahead::roll_back: a call waits");
   state.window().unread(state.window().look_back(), state.buffers());
-  state.scan_mark().clear();
+  state.clear_scan_mark();
   state.set_discarding_line(false);
 }
 

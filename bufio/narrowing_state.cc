@@ -5,7 +5,7 @@
 namespace bufio {
 
 NarrowingState::NarrowingState(ParentHandle parent)
-    : AdaptorState(uring::Ref<uring::RingCore>(parent.state().ring()), parent.state().options()),
+    : AdaptorState(uring::Ref<uring::RingCore>(parent.state().ring()), options_of(parent.state())),
       parent_(*this, window(), std::move(parent)) {
   window().clear(parent_.parent().window().pos());
 }

@@ -23,7 +23,7 @@ absl::Status Reader::seek(uint64_t pos) {
     return absl::FailedPreconditionError("seek: another call waits, or an adaptor stands on it");
   absl::Status sought = state().seek(pos);
   if (sought.ok()) {
-    state().scan_mark().clear();
+    state().clear_scan_mark();
     state().set_discarding_line(false);
   }
   return sought;

@@ -17,8 +17,7 @@ void FillRequest::call_ended() {
 }
 
 ReaderState::ReaderState(uring::Ref<uring::RingCore> ring, const ReaderOptions& options)
-    : options_(options), ring_(std::move(ring)) {
-  options_.max_buffer_size = std::max(options_.max_buffer_size, size_t{1});
+    : max_buffer_size_(std::max(options.max_buffer_size, size_t{1})), ring_(std::move(ring)) {
   if (ring_) {
     buffers_ = uring::Ref<uring::BufferCache>(&ring_->buffers());
   } else {
@@ -75,13 +74,7 @@ bool ReaderState::suspend(FillRequest& request, std::coroutine_handle<> waiting)
     ring_->make_ready(request.waiter_);
     return true;
   }
-  if (deadline_.has_value()) {
-    if (ring_->now() >= *deadline_) {
-      fail_pending(absl::DeadlineExceededError(absl::StrCat(where(), ": the deadline has passed")));
-      return true;
-    }
-    ring_->timers().schedule(deadline_timer_, *deadline_);
-  }
+  deadline_.start(*ring_);
   return true;
 }
 
@@ -101,12 +94,12 @@ void ReaderState::progress() {
 }
 
 size_t ReaderState::buffer_limit() const {
-  return pending_ != nullptr ? pending_->buffer_limit() : options_.max_buffer_size;
+  return pending_ != nullptr ? pending_->buffer_limit() : max_buffer_size_;
 }
 
 void ReaderState::wake(FillRequest& request) {
   request.done_ = true;
-  if (deadline_timer_.scheduled()) ring_->timers().cancel(deadline_timer_);
+  if (deadline_.scheduled()) deadline_.stop(*ring_);
   request.call_ended();
 }
 
@@ -114,7 +107,7 @@ void ReaderState::wake(FillRequest& request) {
 void ReaderState::leave(FillRequest& request) {
   if (pending_ == &request) {
     pending_ = nullptr;
-    if (deadline_timer_.scheduled()) ring_->timers().cancel(deadline_timer_);
+    if (deadline_.scheduled()) deadline_.stop(*ring_);
     call_left();
   }
   request.waiter_.unlink();
@@ -136,7 +129,7 @@ bool ReaderState::hold(FillRequest& request) {
 void ReaderState::pause(FillRequest& request) {
   if (pending_ != &request || request.done_) return;
   request.done_ = true;
-  if (deadline_timer_.scheduled()) ring_->timers().cancel(deadline_timer_);
+  if (deadline_.scheduled()) deadline_.stop(*ring_);
   call_left();
 }
 

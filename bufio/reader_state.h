@@ -12,12 +12,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "bufio/call_deadline.h"
 #include "bufio/fill_request.h"
 #include "bufio/parse_mark.h"
 #include "bufio/reader_options.h"
@@ -29,7 +31,7 @@
 #include "uring/ref.h"
 #include "uring/ring_core.h"
 #include "uring/sanitizer.h"
-#include "uring/timer_queue.h"
+#include "uring/time.h"
 
 namespace bufio {
 
@@ -59,12 +61,16 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
   bool closed() const { return closed_; }
   // OK while fill-class calls make sense at all: neither closed nor released.
   absl::Status usable() const;
-  size_t max_buffer_size() const { return options_.max_buffer_size; }
+  size_t max_buffer_size() const { return max_buffer_size_; }
   // "/var/log/x at offset 17": where things go wrong, `ahead` bytes behind the cursor.
   std::string where(size_t ahead = 0) const;
   absl::Status too_long(std::string_view what, size_t limit) const;
-  ScanMark& scan_mark() { return scan_mark_; }
-  ParseMark& parse_mark() { return parse_mark_; }
+  // What calls have found out about bytes that are still in the window.
+  ScanMark& scan_mark() { return marks().scan; }
+  ParseMark& parse_mark() { return marks().parse; }
+  void clear_scan_mark() {
+    if (marks_) marks_->scan.clear();
+  }
   // The rest of a line that was too long is to be dropped, up to its newline.
   // Holds at the cursor where it was set: whoever moves the cursor otherwise has dropped it
   // himself.
@@ -75,10 +81,9 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
   uring::BufferCache& buffers() { return *buffers_; }
   // Null: a source that never waits.
   uring::RingCore* ring() const { return ring_.get(); }
-  const ReaderOptions& options() const { return options_; }
 
   // --- control -----------------------------------------------------------------------------------
-  void set_deadline(std::optional<uring::TimePoint> deadline) { deadline_ = deadline; }
+  void set_deadline(std::optional<uring::TimePoint> deadline) { deadline_.set(*this, deadline); }
   void interrupt();
   // The Reader handle is gone: lets go of everything, and fails the call that waits.
   void reader_gone();
@@ -136,15 +141,19 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
 
  private:
   friend class FillRequest;
-  class DeadlineTimer final : public uring::Timer {
-   public:
-    explicit DeadlineTimer(ReaderState& state) : state_(state) {}
-
-   private:
-    void expired() override { state_.deadline_expired(); }
-    ReaderState& state_;
+  friend class CallDeadline<ReaderState>;
+  // Made when a call needs it: who only passes bytes on never does.
+  struct Marks final : public uring::RecycledObject {
+    ScanMark scan;
+    ParseMark parse;
   };
 
+  Marks& marks() {
+    if (!marks_) [[unlikely]] {
+      marks_ = std::make_unique<Marks>();
+    }
+    return *marks_;
+  }
   bool begin(FillRequest& request);
   bool suspend(FillRequest& request, std::coroutine_handle<> waiting);
   void leave(FillRequest& request);
@@ -164,13 +173,11 @@ class ReaderState : public uring::RefCounted<ReaderState>, public uring::Recycle
 
   uint64_t discard_pos_ = kNowhere;
   absl::Status error_;
-  ReaderOptions options_;
-  ScanMark scan_mark_;
-  ParseMark parse_mark_;
+  size_t max_buffer_size_;
+  std::unique_ptr<Marks> marks_;
   uring::Ref<uring::RingCore> ring_;
   uring::Ref<uring::BufferCache> buffers_;
-  std::optional<uring::TimePoint> deadline_;
-  DeadlineTimer deadline_timer_{*this};
+  CallDeadline<ReaderState> deadline_;
 };
 
 inline FillRequest::FillRequest(ReaderState& state) : state_(&state) {}

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <utility>
 
 #include "uring/sanitizer.h"
@@ -14,11 +15,19 @@ using uring::BufferKind;
 using uring::Piece;
 using uring::Ref;
 
+namespace {
+
+constexpr uint32_t kSmallest = Buffer::kAlignment;
+constexpr uint32_t kLargest = uint32_t{1} << 30;
+
+}  // namespace
+
 WriteQueue::WriteQueue(uint64_t start, size_t buffer_size)
     : sealed_pos_(start),
       written_(start),
-      next_size_(Buffer::kAlignment),
-      max_size_(std::max(std::bit_ceil(buffer_size), Buffer::kAlignment)) {}
+      next_size_(kSmallest),
+      max_size_(std::bit_ceil(
+          static_cast<uint32_t>(std::clamp<size_t>(buffer_size, kSmallest, kLargest)))) {}
 
 WriteQueue::~WriteQueue() { release_buffer(); }
 
@@ -50,7 +59,8 @@ void WriteQueue::make_room(size_t n, BufferCache& cache) {
   seal();
   // A buffer that was filled was too small.
   if (buffer_) next_size_ = std::min(2 * next_size_, max_size_);
-  size_t size = std::max(next_size_, (n + Buffer::kAlignment - 1) & ~(Buffer::kAlignment - 1));
+  size_t size =
+      std::max<size_t>(next_size_, (n + Buffer::kAlignment - 1) & ~(Buffer::kAlignment - 1));
   adopt(cache.allocate(size, BufferKind::kHeap));
 }
 
@@ -118,7 +128,7 @@ void WriteQueue::release_if_empty() {
   if (!buffer_ || reserved_ > 0 || cursor_ != sealed_) return;
   // The next burst is as large as this one, more or less.
   auto used = static_cast<size_t>(cursor_ - buffer_->data());
-  if (used < buffer_->size() / 4) next_size_ = std::max(next_size_ / 2, Buffer::kAlignment);
+  if (used < buffer_->size() / 4) next_size_ = std::max(next_size_ / 2, kSmallest);
   release_buffer();
 }
 

@@ -120,9 +120,9 @@ class WriteQueue {
   size_t reserved_ = 0;
   uring::Ref<uring::Buffer> buffer_;
   std::vector<uring::Piece> pieces_;  // from first_ on
-  size_t first_ = 0;
-  size_t next_size_;
-  size_t max_size_;
+  uint32_t first_ = 0;
+  uint32_t next_size_;
+  uint32_t max_size_;
 };
 
 }  // namespace bufio

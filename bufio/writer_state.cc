@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <memory_resource>
 #include <utility>
 
@@ -11,14 +13,16 @@
 
 namespace bufio {
 
-WriterState::WriterState(uring::Ref<uring::RingCore> ring, uint64_t start, WriterOptions options)
+WriterState::WriterState(uring::Ref<uring::RingCore> ring, uint64_t start,
+                         const WriterOptions& options)
     : queue_(start, options.buffer_size),
-      gathers_(ring && options.auto_flush),
-      options_(std::move(options)),
+      high_water_(std::max(options.high_water, size_t{1})),
+      low_water_(std::min(options.low_water.value_or(high_water_ / 2), high_water_)),
+      on_drop_(options.on_drop ? std::make_unique<const OnDrop>(options.on_drop) : nullptr),
       push_until_(start),
-      ring_(std::move(ring)) {
-  options_.high_water = std::max(options_.high_water, size_t{1});
-  low_water_ = std::min(options_.low_water.value_or(options_.high_water / 2), options_.high_water);
+      ring_(std::move(ring)),
+      copy_below_(static_cast<uint32_t>(std::min<size_t>(options.copy_below, UINT32_MAX))),
+      gathers_(ring_ && options.auto_flush) {
   if (ring_) {
     buffers_ = uring::Ref<uring::BufferCache>(&ring_->buffers());
   } else {
@@ -87,12 +91,7 @@ bool WriterState::begin(WriteRequest& request) {
 bool WriterState::suspend(WriteRequest& request, std::coroutine_handle<> waiting) {
   URING_CHECK(ring_, "a Writer without a Ring has a sink that does not complete at once");
   request.waiter_.set_handle(waiting);
-  if (!deadline_.has_value()) return true;
-  if (ring_->now() >= *deadline_) {
-    deadline_expired();
-  } else {
-    ring_->timers().schedule(deadline_timer_, *deadline_);
-  }
+  deadline_.start(*ring_);
   return true;
 }
 
@@ -125,7 +124,7 @@ void WriterState::progress() {
 
 void WriterState::wake(WriteRequest& request) {
   request.done_ = true;
-  if (deadline_timer_.scheduled()) ring_->timers().cancel(deadline_timer_);
+  if (deadline_.scheduled()) deadline_.stop(*ring_);
   request.call_ended();
 }
 
@@ -133,7 +132,7 @@ void WriterState::wake(WriteRequest& request) {
 void WriterState::leave(WriteRequest& request) {
   if (pending_ == &request) {
     pending_ = nullptr;
-    if (deadline_timer_.scheduled()) ring_->timers().cancel(deadline_timer_);
+    if (deadline_.scheduled()) deadline_.stop(*ring_);
     refresh();
   }
   request.waiter_.unlink();
@@ -158,7 +157,7 @@ void WriterState::interrupt() {
 // --- bytes in ------------------------------------------------------------------------------------
 
 size_t WriterState::allowance() const {
-  return options_.high_water - std::min(options_.high_water, queue_.unwritten());
+  return high_water_ - std::min(high_water_, queue_.unwritten());
 }
 
 bool WriterState::room_for(size_t n, bool waited) const {
@@ -190,7 +189,7 @@ size_t WriterState::accept_some(std::string_view bytes, bool waited) {
 }
 
 bool WriterState::room_for_owned(size_t n, bool waited) const {
-  return n > options_.high_water ? queue_.unwritten() <= low_water_ : room_for(n, waited);
+  return n > high_water_ ? queue_.unwritten() <= low_water_ : room_for(n, waited);
 }
 
 void WriterState::accept(uring::Piece piece) {
@@ -286,7 +285,7 @@ void WriterState::writer_gone() {
 void WriterState::report_drop() {
   if (queue_.unwritten() == 0 || error_told_) return;
   DroppedBytes dropped = {std::string(name()), queue_.unwritten(), error_};
-  if (options_.on_drop) return options_.on_drop(dropped);
+  if (on_drop_) return (*on_drop_)(dropped);
   std::string reason = error_.ok() ? std::string("flush() or close() it first") : error_.ToString();
   std::string line =
       absl::StrCat("bufio: a Writer was destroyed with ", dropped.count,

@@ -16,12 +16,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "bufio/call_deadline.h"
 #include "bufio/write_queue.h"
 #include "bufio/write_request.h"
 #include "bufio/writer_options.h"
@@ -31,7 +34,7 @@
 #include "uring/ref.h"
 #include "uring/ring_core.h"
 #include "uring/submit_hook.h"
-#include "uring/timer_queue.h"
+#include "uring/time.h"
 
 namespace bufio {
 
@@ -77,8 +80,8 @@ class WriterState : public uring::RefCounted<WriterState>,
   // Has `n` bytes lent at the cursor.
   bool make_room(size_t n, bool waited);
   std::span<char> reserved() { return std::span<char>(queue_.cursor(), queue_.reserved()); }
-  size_t high_water() const { return options_.high_water; }
-  size_t copy_below() const { return options_.copy_below; }
+  size_t high_water() const { return high_water_; }
+  size_t copy_below() const { return copy_below_; }
   // Has what was accepted so far sent, even if nothing is sent by itself.
   void push();
   const absl::Status& error() const { return error_; }
@@ -89,7 +92,7 @@ class WriterState : public uring::RefCounted<WriterState>,
   uring::RingCore* ring() const { return ring_.get(); }
 
   // --- control -----------------------------------------------------------------------------------
-  void set_deadline(std::optional<uring::TimePoint> deadline) { deadline_ = deadline; }
+  void set_deadline(std::optional<uring::TimePoint> deadline) { deadline_.set(*this, deadline); }
   void interrupt();
   // The Writer handle is gone: lets go of everything, reports what is lost, and fails the call that
   // waits.
@@ -120,7 +123,7 @@ class WriterState : public uring::RefCounted<WriterState>,
 
  protected:
   // `ring` null: a sink that never waits. `start`: the offset of the first byte.
-  WriterState(uring::Ref<uring::RingCore> ring, uint64_t start, WriterOptions options);
+  WriterState(uring::Ref<uring::RingCore> ring, uint64_t start, const WriterOptions& options);
 
   // Starts to write what is in front of the queue; it is not empty, and nothing is in flight. Ends
   // in wrote() or fail(), at once or from the run loop.
@@ -136,19 +139,12 @@ class WriterState : public uring::RefCounted<WriterState>,
   // From the run loop: something that a call may have waited for.
   void progress();
   uring::BufferCache& buffers() { return *buffers_; }
-  const WriterOptions& options() const { return options_; }
   WriterStats& mutable_stats() { return stats_; }
 
  private:
   friend class WriteRequest;
-  class DeadlineTimer final : public uring::Timer {
-   public:
-    explicit DeadlineTimer(WriterState& state) : state_(state) {}
-
-   private:
-    void expired() override { state_.deadline_expired(); }
-    WriterState& state_;
-  };
+  friend class CallDeadline<WriterState>;
+  using OnDrop = std::function<void(const DroppedBytes&)>;
 
   bool begin(WriteRequest& request);
   bool suspend(WriteRequest& request, std::coroutine_handle<> waiting);
@@ -170,21 +166,22 @@ class WriterState : public uring::RefCounted<WriterState>,
 
   WriteQueue queue_;
   WriteRequest* pending_ = nullptr;
+  absl::Status error_;
+  size_t high_water_;
+  size_t low_water_;
+  std::unique_ptr<const OnDrop> on_drop_;
+  uint64_t push_until_ = 0;  // so far bytes are to be sent even if it does not gather
+  uring::Ref<uring::RingCore> ring_;
+  uring::Ref<uring::BufferCache> buffers_;
+  CallDeadline<WriterState> deadline_;
+  WriterStats stats_;
+  uint32_t copy_below_;
   bool gathers_;            // sends by itself at the end of a turn
   bool sending_ = false;    // a write is in flight
   bool advancing_ = false;  // a call is being looked at
   bool closed_ = false;
   bool shut_down_ = false;
   bool error_told_ = false;
-  absl::Status error_;
-  WriterOptions options_;
-  size_t low_water_;
-  uint64_t push_until_ = 0;  // so far bytes are to be sent even if it does not gather
-  uring::Ref<uring::RingCore> ring_;
-  uring::Ref<uring::BufferCache> buffers_;
-  std::optional<uring::TimePoint> deadline_;
-  DeadlineTimer deadline_timer_{*this};
-  WriterStats stats_;
 };
 
 inline WriteRequest::WriteRequest(WriterState& state, Purpose purpose)

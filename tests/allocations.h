@@ -21,17 +21,25 @@ namespace bufio::testing {
 inline uint64_t allocations = 0;
 // Asked for and not given back, as the allocator rounds it.
 inline uint64_t live_bytes = 0;
+// The blocks that are in.
+inline uint64_t live_blocks = 0;
 
 inline void* counted(size_t size, size_t alignment) {
   ++allocations;
-  void* block = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  // The usual alignment is malloc's own.
+  void* block = alignment <= __STDCPP_DEFAULT_NEW_ALIGNMENT__
+                    ? std::malloc(size)
+                    : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
   if (block == nullptr) std::abort();
   live_bytes += malloc_usable_size(block);
+  ++live_blocks;
   return block;
 }
 
 inline void discounted(void* block) {
+  if (block == nullptr) return;
   live_bytes -= malloc_usable_size(block);
+  --live_blocks;
   std::free(block);
 }
 

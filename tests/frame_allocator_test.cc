@@ -37,16 +37,16 @@ TEST(FrameAllocator, SteadyStateAllocatesNothing) {
 
 TEST(FrameAllocator, SizesOfOneClassShareBlocks) {
   if (!frames_are_recycled()) GTEST_SKIP() << "this build recycles nothing";
-  void* block = allocate_frame(65);
-  deallocate_frame(block, 65);
-  void* again = allocate_frame(128);
+  void* block = allocate_frame(57);
+  deallocate_frame(block, 57);
+  void* again = allocate_frame(120);
   EXPECT_EQ(again, block);
-  deallocate_frame(again, 128);
+  deallocate_frame(again, 120);
 }
 
 TEST(FrameAllocator, WhatAThreadKeepsIsBounded) {
   if (!frames_are_recycled()) GTEST_SKIP() << "this build recycles nothing";
-  constexpr size_t kSize = 4096;
+  constexpr size_t kSize = 4088;
   constexpr size_t kMany = 1000;
   std::vector<void*> blocks;
   for (size_t i = 0; i < kMany; ++i) blocks.push_back(allocate_frame(kSize));
@@ -58,9 +58,9 @@ TEST(FrameAllocator, WhatAThreadKeepsIsBounded) {
 }
 
 TEST(FrameAllocator, LargeBlocksAreNotKept) {
-  deallocate_frame(allocate_frame(4097), 4097);
+  deallocate_frame(allocate_frame(4089), 4089);
   const FrameAllocatorStats before = frame_allocator_stats();
-  deallocate_frame(allocate_frame(4097), 4097);
+  deallocate_frame(allocate_frame(4089), 4089);
   EXPECT_EQ(since(before).fresh, 1u);
   EXPECT_EQ(since(before).recycled, 0u);
 }

@@ -7,6 +7,7 @@ namespace {
 
 constexpr bool kRecycle = !kAddressSanitizer;
 constexpr size_t kClassBytes = 64;
+constexpr size_t kOverhead = 8;
 constexpr size_t kClasses = 64;
 constexpr size_t kKeptBytesPerClass = size_t{256} * 1024;
 
@@ -35,13 +36,13 @@ struct Cache {
 // its destructor.
 constinit thread_local Cache cache{};
 
-// kClasses or more for sizes that are not kept, 0 among them.
-constexpr size_t class_of(size_t size) { return (size - 1) / kClassBytes; }
-constexpr size_t class_bytes(size_t index) { return (index + 1) * kClassBytes; }
+// Less the word that glibc puts in front of each block, so that with it they are cache lines.
+constexpr size_t class_bytes(size_t index) { return (index + 1) * kClassBytes - kOverhead; }
+// kClasses or more for sizes that are not kept.
+constexpr size_t class_of(size_t size) { return (size + kOverhead - 1) / kClassBytes; }
 
-static_assert(class_of(1) == 0 && class_of(64) == 0 && class_of(65) == 1);
-static_assert(class_of(4096) == kClasses - 1 && class_of(4097) == kClasses &&
-              class_of(0) > kClasses);
+static_assert(class_of(0) == 0 && class_of(56) == 0 && class_of(57) == 1);
+static_assert(class_of(4088) == kClasses - 1 && class_of(4089) == kClasses);
 
 struct Drain {
   Drain() {

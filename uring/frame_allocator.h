@@ -4,8 +4,8 @@
 //
 // A stream runs the same few coroutines and requests over and over, so the frame that has just died
 // is the right size for the next one. Each thread keeps its dead blocks in free lists, one per
-// 64-byte size class up to 4 KiB, at most 256 KiB in each; anything else goes to operator new and
-// delete. A block may be freed on another thread than the one that allocated it, and at any time,
+// 64-byte size class up to 4 KiB less a word, at most 256 KiB in each; anything else goes to
+// operator new and delete. A block may be freed on another thread than the one that allocated it, and at any time,
 // also while the thread's thread_local objects are destroyed and after that. What a thread keeps is
 // freed when the thread ends.
 //

@@ -21,7 +21,7 @@ class DecompressState final : public AdaptorState {
  public:
   DecompressState(ParentHandle parent, std::unique_ptr<Decompressor> decompressor,
                   const DecompressOptions& options)
-      : AdaptorState(uring::Ref<uring::RingCore>(parent.state().ring()), parent.state().options()),
+      : AdaptorState(uring::Ref<uring::RingCore>(parent.state().ring()), options_of(parent.state())),
         options_(options),
         decompressor_(std::move(decompressor)),
         name_(absl::StrCat(uring::as_absl(parent.state().name()), " (",
