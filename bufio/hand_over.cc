@@ -11,7 +11,10 @@ namespace bufio {
 
 bool HandOverRequest::shares(const ReaderState& from, size_t size, const WriterState& to) {
   const uring::Ref<uring::Buffer>& buffer = from.window().buffer();
-  return size >= to.copy_below() && buffer && buffer->may_be_kept();
+  // All that is in the buffer, to a Writer that has none: it would be one more to take and to give
+  // back, and the Reader has no more use for this one.
+  bool whole = size > 0 && size == from.window().available() && to.queue().unwritten() == 0;
+  return (whole || size >= to.copy_below()) && buffer && buffer->may_be_kept();
 }
 
 bool HandOverRequest::satisfied() {

@@ -8,8 +8,9 @@
 //
 // is `co_await writer.write(view->substr(0, n))` and then `reader.consume(n)`, but nothing can come
 // between the two: whoever is cancelled when, what the Writer has accepted is consumed, and nothing
-// else is. And large pieces (WriterOptions::copy_below) are not copied: the Writer shares the
-// Reader's buffer until the kernel has taken them, unless it is a pool's that others may need.
+// else is. And large pieces (WriterOptions::copy_below) are not copied, nor is the whole of a
+// buffer if the Writer has nothing else to write: it shares the Reader's buffer until the kernel
+// has taken the bytes, unless that is a pool's that others may need.
 //
 //   outcomes  as of Writer::write; besides, FailedPrecondition if the Reader has lost the bytes
 //             while the call waited for room, because somebody consumed them. More than the Reader
@@ -17,7 +18,7 @@
 //   cancel    nothing was accepted, nor consumed; of more than the high-water mark that has to be
 //             copied, only the parts that went in
 //   owns      nothing: Reader and Writer must outlive the call, and may go right after it
-//   cost      while there is room: as write(), without the copy if large; no allocation
+//   cost      while there is room: as write(), mostly without the copy; no allocation
 
 #ifndef BUFIO_HAND_OVER_H_
 #define BUFIO_HAND_OVER_H_
@@ -32,10 +33,12 @@
 #include "absl/status/status.h"
 #include "bufio/reader.h"
 #include "bufio/reader_state.h"
+#include "bufio/window.h"
 #include "bufio/write_request.h"
 #include "bufio/writer.h"
 #include "bufio/writer_state.h"
 #include "uring/check.h"
+#include "uring/piece.h"
 #include "uring/ref.h"
 
 namespace bufio {
@@ -76,12 +79,9 @@ class [[nodiscard]] HandOverCall {
 
   bool await_ready() {
     URING_CHECK(size_ <= from_->window().available(), "hand_over: more than is buffered");
-    if (!HandOverRequest::shares(*from_, size_, *to_)) {
-      std::array<std::string_view, 1> view = {from_->window().view().substr(0, size_)};
-      if (to_->try_write(view[0]) || to_->try_accept(view)) {
-        from_->consume(size_);
-        return true;
-      }
+    if (accepted()) {
+      from_->consume(size_);
+      return true;
     }
     request_.emplace(*from_, size_, *to_);
     return request_->begin();
@@ -92,6 +92,15 @@ class [[nodiscard]] HandOverCall {
   }
 
  private:
+  bool accepted() {
+    const Window& window = from_->window();
+    if (HandOverRequest::shares(*from_, size_, *to_)) {
+      return to_->try_accept(uring::Piece{window.cursor(), size_, window.buffer(), nullptr});
+    }
+    std::array<std::string_view, 1> view = {window.view().substr(0, size_)};
+    return to_->try_write(view[0]) || to_->try_accept(view);
+  }
+
   ReaderState* from_;
   WriterState* to_;
   size_t size_;

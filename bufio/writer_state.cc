@@ -169,9 +169,21 @@ void WriterState::accept(std::string_view bytes) {
   bytes_accepted();
 }
 
-bool WriterState::try_accept(std::span<const std::string_view> parts) {
+bool WriterState::open_at_once() const {
   if (!open() || !ring_ || !ring_->status().ok()) return false;
   ring_->check_thread("Writer");
+  return true;
+}
+
+bool WriterState::try_accept(uring::Piece piece) {
+  if (!open_at_once() || !room_for_owned(piece.size, /*waited=*/false)) return false;
+  queue_.end_reservation();
+  accept(std::move(piece));
+  return true;
+}
+
+bool WriterState::try_accept(std::span<const std::string_view> parts) {
+  if (!open_at_once()) return false;
   size_t total = 0;
   for (std::string_view part : parts) total += part.size();
   if (!room_for(total, /*waited=*/false)) return false;

@@ -31,6 +31,7 @@
 #include "uring/check.h"
 #include "uring/descriptor.h"
 #include "uring/frame_allocator.h"
+#include "uring/piece.h"
 #include "uring/ref.h"
 #include "uring/ring_core.h"
 #include "uring/submit_hook.h"
@@ -71,6 +72,7 @@ class WriterState : public uring::RefCounted<WriterState>,
   void accept(std::string_view bytes);
   // For a call that need not wait: the first one after the Writer has been at rest.
   bool try_accept(std::span<const std::string_view> parts);
+  bool try_accept(uring::Piece piece);
   // Takes in as many as there is room for; returns how many.
   size_t accept_some(std::string_view bytes, bool waited);
   // The same for `n` bytes that are memory already, and may be more than the mark: once enough has
@@ -154,6 +156,7 @@ class WriterState : public uring::RefCounted<WriterState>,
   void wake(WriteRequest& request);
   void deadline_expired();
   bool open() const { return pending_ == nullptr && error_.ok() && !closed_ && !shut_down_; }
+  bool open_at_once() const;
   size_t allowance() const;
   // What is accepted will be sent without further ado, or is to wait.
   bool arranged() const { return linked() || sending_ || !gathers_; }

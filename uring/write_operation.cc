@@ -16,7 +16,7 @@ namespace uring {
 namespace {
 
 // The kernel writes no more than 2 GiB at once, and an entry has 32 bits for the length.
-constexpr size_t kMaxLength = size_t{1} << 30;
+constexpr uint32_t kMaxLength = uint32_t{1} << 30;
 
 // linux/io_uring.h since 6.2: a notification says whether the bytes were copied after all. Older
 // kernels refuse the flag.
@@ -27,12 +27,10 @@ constexpr uint32_t kUsageCopied = 1U << 31;
 
 WriteOperation::WriteOperation(Ref<RingCore> ring, Ref<Descriptor> descriptor, WriteKind kind,
                                Observer& observer)
-    : ring_(std::move(ring)),
+    : kind_(kind),
+      ring_(std::move(ring)),
       descriptor_(std::move(descriptor)),
-      observer_(&observer),
-      kind_(kind) {}
-
-WriteOperation::~WriteOperation() { release_pieces(); }
+      observer_(&observer) {}
 
 bool WriteOperation::zero_copy_known(const RingCore& ring) {
   return ring.capabilities().opcodes.test(IORING_OP_SENDMSG_ZC);
@@ -40,10 +38,18 @@ bool WriteOperation::zero_copy_known(const RingCore& ring) {
 
 bool WriteOperation::add(const Piece& piece) {
   URING_CHECK(idle() && piece.size > 0, "a piece was added to a write that has begun, or is empty");
-  size_t size = std::min(piece.size, kMaxLength - length_);
+  auto size = static_cast<uint32_t>(std::min<size_t>(piece.size, kMaxLength - length_));
   if (count_ == kMaxPieces || size == 0) return false;
-  vectors_[count_] = {const_cast<char*>(piece.data), size};
-  std::construct_at(&pieces_[count_], piece);
+  if (count_ == 0) {
+    first_ = piece;
+  } else {
+    if (!table_) {
+      table_ = std::make_unique<Table>();
+      table_->vectors[0] = {const_cast<char*>(first_.data), length_};
+    }
+    table_->vectors[count_] = {const_cast<char*>(piece.data), size};
+    std::construct_at(&table_->others[table_->count++], piece);
+  }
   ++count_;
   length_ += size;
   return count_ < kMaxPieces && length_ < kMaxLength;
@@ -72,13 +78,14 @@ void WriteOperation::prepare_socket() {
   int fd = descriptor_->fd();
   bool zero_copy = copying_ == Copying::kZeroCopy;
   if (count_ == 1) {
-    io_uring_prep_send(entry, fd, vectors_[0].iov_base, vectors_[0].iov_len, MSG_NOSIGNAL);
+    io_uring_prep_send(entry, fd, first_.data, length_, MSG_NOSIGNAL);
     if (zero_copy) entry->opcode = IORING_OP_SEND_ZC;
   } else {
-    std::memset(&message_, 0, sizeof message_);
-    message_.msg_iov = vectors_.data();
-    message_.msg_iovlen = count_;
-    io_uring_prep_sendmsg(entry, fd, &message_, MSG_NOSIGNAL);
+    msghdr& message = table_->message;
+    std::memset(&message, 0, sizeof message);
+    message.msg_iov = table_->vectors.data();
+    message.msg_iovlen = count_;
+    io_uring_prep_sendmsg(entry, fd, &message, MSG_NOSIGNAL);
     if (zero_copy) entry->opcode = IORING_OP_SENDMSG_ZC;
   }
   if (zero_copy) entry->ioprio = kReportUsage;
@@ -91,10 +98,9 @@ void WriteOperation::prepare_file() {
   // pipes take.
   __u64 position = kind_ == WriteKind::kPositional ? position_ : static_cast<__u64>(-1);
   if (count_ == 1) {
-    io_uring_prep_write(entry, fd, vectors_[0].iov_base, static_cast<unsigned>(vectors_[0].iov_len),
-                        position);
+    io_uring_prep_write(entry, fd, first_.data, length_, position);
   } else {
-    io_uring_prep_writev(entry, fd, vectors_.data(), static_cast<unsigned>(count_), position);
+    io_uring_prep_writev(entry, fd, table_->vectors.data(), count_, position);
   }
   pipe_flags_ = kind_ == WriteKind::kPipe ? pipe_write_flags() : 0;
   entry->rw_flags = pipe_flags_;
@@ -112,7 +118,8 @@ void WriteOperation::let_go() {
 }
 
 void WriteOperation::release_pieces() {
-  std::destroy_n(pieces_.begin(), count_);
+  first_ = Piece();
+  table_.reset();
   count_ = 0;
   length_ = 0;
 }

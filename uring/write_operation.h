@@ -22,10 +22,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "uring/absorb.h"
 #include "uring/descriptor.h"
+#include "uring/frame_allocator.h"
 #include "uring/operation.h"
 #include "uring/piece.h"
 #include "uring/ref.h"
@@ -64,7 +66,6 @@ class WriteOperation final : public Operation {
 
   WriteOperation(Ref<RingCore> ring, Ref<Descriptor> descriptor, WriteKind kind,
                  Observer& observer);
-  ~WriteOperation() override;
 
   // Adds a piece of at least one byte, or as much of it as one write can take; false if nothing
   // more can be added.
@@ -106,26 +107,37 @@ class WriteOperation final : public Operation {
   void release_pieces();
   void stranded() override;
 
+  // What a write of several pieces has besides. Most have one: with as many writes in flight as
+  // there are connections, what each of them touches is worth counting.
+  struct Table final : public RecycledObject {
+    Table() {}
+    ~Table() { std::destroy_n(others.begin(), count); }
+
+    msghdr message;
+    size_t count = 0;
+    std::array<iovec, kMaxPieces> vectors;
+    // The first `count` are alive.
+    union {
+      std::array<Piece, kMaxPieces - 1> others;
+    };
+  };
+
+  WriteKind kind_;
+  Copying copying_ = Copying::kCopy;
+  uint8_t count_ = 0;
+  bool expect_inline_ = false;
+  bool result_known_ = false;  // zero copy: only the notification is missing
+  bool copied_ = false;
   Ref<RingCore> ring_;
   Ref<Descriptor> descriptor_;
   Observer* observer_;
   uint64_t position_ = 0;
-  size_t length_ = 0;
-  size_t count_ = 0;
+  uint32_t length_ = 0;
   int32_t result_ = 0;
   Absorber absorber_;
   int pipe_flags_ = 0;
-  WriteKind kind_;
-  Copying copying_ = Copying::kCopy;
-  bool expect_inline_ = false;
-  bool result_known_ = false;  // zero copy: only the notification is missing
-  bool copied_ = false;
-  msghdr message_;
-  std::array<iovec, kMaxPieces> vectors_;
-  // The first count_ are alive: most writes have one, and would have to make and destroy them all.
-  union {
-    std::array<Piece, kMaxPieces> pieces_;
-  };
+  Piece first_;
+  std::unique_ptr<Table> table_;  // from the second piece on
 };
 
 }  // namespace uring

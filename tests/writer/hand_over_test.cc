@@ -116,6 +116,21 @@ TEST_F(HandOver, LargePiecesAreNotCopied) {
   EXPECT_LE(buffers_taken() - before, reader.stats().reads);
 }
 
+TEST_F(HandOver, NorIsAllThatTheReaderHasIfNothingElseIsToBeWritten) {
+  Reader reader = read_file("not much");
+  SinkRig rig(ring(), SinkKind::kFile);
+  EXPECT_EQ(await(reader.fill_buf(8)).status(), absl::OkStatus());
+  const uint64_t before = buffers_taken();
+  EXPECT_EQ(await(hand_over(reader, 4, rig.writer())), absl::OkStatus());
+  EXPECT_EQ(buffers_taken() - before, 1U);
+  EXPECT_EQ(await(rig.writer().flush()), absl::OkStatus());
+  EXPECT_EQ(await(hand_over(reader, 4, rig.writer())), absl::OkStatus());
+  EXPECT_EQ(await(rig.writer().flush()), absl::OkStatus());
+  EXPECT_EQ(buffers_taken() - before, 1U);
+  rig.read_some();
+  EXPECT_EQ(rig.seen, "not much");
+}
+
 TEST_F(HandOver, CancelledWhileItWaitsForRoomItHasDoneNothing) {
   const std::string text = pattern(9000);
   for (const size_t copy_below : {size_t{0}, size_t{100000}}) {
