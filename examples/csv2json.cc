@@ -45,7 +45,7 @@ struct Job {
   std::string file = "-";
   bool arrays = false;
   char separator = ',';
-  uwc::Progress progress;
+  tool::Progress progress;
 };
 
 // Which line of the file the byte at `offset` is in; 0: cannot be found out.

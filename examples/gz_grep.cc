@@ -48,7 +48,7 @@ struct Job {
   bool count = false;
   bool numbers = false;
   std::vector<std::string> files;
-  uwc::Progress progress;
+  tool::Progress progress;
   uint64_t bytes_before = 0;  // of the files that are done
   bool matched = false;
   bool failed = false;

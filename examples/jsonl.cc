@@ -45,7 +45,7 @@ struct Job {
   std::vector<std::string> files;
   bool raw = false;
   bool skip_bad = false;
-  uwc::Progress progress;
+  tool::Progress progress;
   uint64_t bytes_before = 0;  // of the files that are done
   bool failed = false;
 };

@@ -7,7 +7,7 @@
 
 #include "uring/sleep.h"
 
-namespace uwc {
+namespace tool {
 namespace {
 
 constexpr std::chrono::milliseconds kFirst(1000);
@@ -70,4 +70,4 @@ uring::Task<void> show_progress(uring::Ring& ring, const Progress& progress) {
   }
 }
 
-}  // namespace uwc
+}  // namespace tool

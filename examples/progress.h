@@ -14,7 +14,7 @@
 #include "uring/ring.h"
 #include "uring/task.h"
 
-namespace uwc {
+namespace tool {
 
 struct Progress {
   uint64_t bytes = 0;           // read so far
@@ -33,6 +33,6 @@ std::string human_bytes(double bytes);
 // outlive it.
 uring::Task<void> show_progress(uring::Ring& ring, const Progress& progress);
 
-}  // namespace uwc
+}  // namespace tool
 
 #endif  // EXAMPLES_PROGRESS_H_

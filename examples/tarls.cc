@@ -56,7 +56,7 @@ struct Job {
   std::optional<std::string> member;  // to be taken out
   bool to_output = false;             // to standard output
   std::string folder = ".";
-  uwc::Progress progress;
+  tool::Progress progress;
 };
 
 // A name as it is shown: control characters and backslashes as `tar -t` shows them.

@@ -24,8 +24,8 @@ uring::Task<absl::StatusOr<bufio::Reader>> open_input(uring::Ring& ring, std::st
   co_return std::move(file);
 }
 
-uwc::Progress expect(const std::vector<std::string>& inputs) {
-  uwc::Progress progress;
+Progress expect(const std::vector<std::string>& inputs) {
+  Progress progress;
   progress.all_inputs = inputs.size();
   for (const std::string& input : inputs) {
     struct stat stat;
@@ -36,13 +36,13 @@ uwc::Progress expect(const std::vector<std::string>& inputs) {
   return progress;
 }
 
-uring::Task<absl::Status> show_while(uring::Ring& ring, const uwc::Progress& progress,
+uring::Task<absl::Status> show_while(uring::Ring& ring, const Progress& progress,
                                      uring::Task<absl::Status> work) {
   if (isatty(STDERR_FILENO) == 0 || isatty(STDOUT_FILENO) != 0) {
     absl::Status status = co_await std::move(work);
     co_return status;
   }
-  auto first = co_await uring::when_any(std::move(work), uwc::show_progress(ring, progress));
+  auto first = co_await uring::when_any(std::move(work), show_progress(ring, progress));
   co_return std::get<0>(std::move(first));
 }
 

@@ -23,11 +23,11 @@ uring::Task<absl::StatusOr<bufio::Reader>> open_input(uring::Ring& ring, std::st
                                                       bufio::ReaderOptions options = {});
 
 // How many inputs there are, and how many bytes they have, as far as that is known.
-uwc::Progress expect(const std::vector<std::string>& inputs);
+Progress expect(const std::vector<std::string>& inputs);
 
 // Waits for `work`, with a line of progress on standard error meanwhile, if that is a terminal and
 // standard output, which would be torn by it, is none.
-uring::Task<absl::Status> show_while(uring::Ring& ring, const uwc::Progress& progress,
+uring::Task<absl::Status> show_while(uring::Ring& ring, const Progress& progress,
                                      uring::Task<absl::Status> work);
 
 }  // namespace tool

@@ -72,7 +72,7 @@ struct Job {
   // standard input named twice, or one FIFO. Most groups are of one.
   std::vector<std::vector<Input*>> groups;
   size_t next_group = 0;
-  Progress progress;
+  tool::Progress progress;
   bufio::ReaderStats stats;
 };
 
@@ -84,7 +84,7 @@ void add(bufio::ReaderStats& sum, const bufio::ReaderStats& stats) {
   sum.wasted_bytes += stats.wasted_bytes;
 }
 
-uring::Task<absl::Status> count_all(bufio::Reader& reader, Input& input, Progress& progress) {
+uring::Task<absl::Status> count_all(bufio::Reader& reader, Input& input, tool::Progress& progress) {
   for (;;) {
     absl::StatusOr<std::string_view> view = co_await reader.fill_buf();
     if (!view.ok()) co_return view.status();
@@ -145,7 +145,8 @@ uring::Task<void> run(uring::Ring& ring, Job& job) {
     co_await uring::when_all(std::move(workers));
     co_return;
   }
-  co_await uring::when_any(uring::when_all(std::move(workers)), show_progress(ring, job.progress));
+  co_await uring::when_any(uring::when_all(std::move(workers)),
+                           tool::show_progress(ring, job.progress));
 }
 
 Job make_job(char** begin, char** end) {
@@ -216,8 +217,9 @@ void print_stats(const uring::Ring& ring, const bufio::ReaderStats& stats, doubl
                " stalls\n"
                "uwc: %s\n",
                stats.bytes, seconds,
-               human_bytes(static_cast<double>(stats.bytes) / seconds).c_str(), ring.stats().enters,
-               stats.reads, stats.hits, stats.stalls, ring.capabilities().describe().c_str());
+               tool::human_bytes(static_cast<double>(stats.bytes) / seconds).c_str(),
+               ring.stats().enters, stats.reads, stats.hits, stats.stalls,
+               ring.capabilities().describe().c_str());
 }
 
 constexpr const char* kHelp =
