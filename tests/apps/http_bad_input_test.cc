@@ -12,6 +12,7 @@
 #include "tests/apps/http_client.h"
 #include "tests/apps/server_process.h"
 #include "tests/apps/tcp_client.h"
+#include "tests/directory.h"
 #include "uring/sanitizer.h"
 
 namespace testing_programs {

@@ -1,12 +1,6 @@
 #include "tests/apps/http_client.h"
 
-#include <stdlib.h>
-
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
-
-#include "gtest/gtest.h"
 
 namespace testing_programs {
 
@@ -30,19 +24,6 @@ Answer receive_answer(TcpClient& client, bool to_head) {
 std::string get(std::string_view target, std::string_view fields) {
   return "GET " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n" + std::string(fields) +
          "\r\n";
-}
-
-Directory::Directory() : path_(testing::TempDir() + "/http.XXXXXX") {
-  EXPECT_NE(mkdtemp(path_.data()), nullptr);
-}
-
-Directory::~Directory() { std::filesystem::remove_all(path_); }
-
-void Directory::write(std::string_view name, std::string_view text) const {
-  const std::string path = *this / name;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-  std::ofstream(path, std::ios::binary)
-      .write(text.data(), static_cast<std::streamsize>(text.size()));
 }
 
 std::string bytes(size_t size) {

@@ -1,6 +1,6 @@
 // tests/apps/http_client.h
 //
-// Just enough of an HTTP client to see what a server answers, and a directory for it to serve.
+// Just enough of an HTTP client to see what a server answers, and bytes for it to serve.
 
 #ifndef TESTS_APPS_HTTP_CLIENT_H_
 #define TESTS_APPS_HTTP_CLIENT_H_
@@ -26,22 +26,6 @@ Answer receive_answer(TcpClient& client, bool to_head = false);
 
 // "GET `target` HTTP/1.1", a Host, `fields` (each with its CRLF), and the empty line.
 std::string get(std::string_view target, std::string_view fields = "");
-
-// A directory of its own, removed with everything in it.
-class Directory {
- public:
-  Directory();
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-  ~Directory();
-
-  const std::string& path() const { return path_; }
-  std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
-  void write(std::string_view name, std::string_view text) const;
-
- private:
-  std::string path_;
-};
 
 // `size` bytes that are easy to tell apart.
 std::string bytes(size_t size);

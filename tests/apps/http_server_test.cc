@@ -16,6 +16,7 @@
 #include "tests/apps/http_client.h"
 #include "tests/apps/server_process.h"
 #include "tests/apps/tcp_client.h"
+#include "tests/directory.h"
 #include "tests/program.h"
 
 namespace testing_programs {
