@@ -2,19 +2,14 @@
 // compressed with.
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "tests/decompress/compress.h"
 #include "tests/program.h"
+#include "tests/tools/tool_fixture.h"
 
 namespace testing_programs {
 namespace {
@@ -23,26 +18,7 @@ using testing::HasSubstr;
 
 const std::string kGzGrep = built("examples/gz_grep");
 
-class GzGrepTest : public testing::Test {
- protected:
-  GzGrepTest() {
-    std::string name = std::filesystem::temp_directory_path() / "gz_grep_XXXXXX";
-    directory_ = mkdtemp(name.data());
-  }
-  ~GzGrepTest() override { std::filesystem::remove_all(directory_); }
-
-  std::string file(std::string_view name, std::string_view bytes) {
-    const std::filesystem::path path = directory_ / name;
-    std::ofstream(path, std::ios::binary) << bytes;
-    return path;
-  }
-  static Outcome run(const std::string& program, std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), program);
-    return Program{.arguments = std::move(arguments)}.run();
-  }
-
-  std::filesystem::path directory_;
-};
+using GzGrepTest = ToolTest;
 
 std::string text() {
   std::string lines;
@@ -88,7 +64,7 @@ TEST_F(GzGrepTest, TroubleSaysWhereAndTheOthersAreSearched) {
   const std::string packed = bufio::testing::gzip(text());
   const std::string cut = file("cut.gz", packed.substr(0, packed.size() - 9));
   const std::string good = file("good", "line 1\n");
-  const Outcome outcome = run(kGzGrep, {"-c", "line", cut, directory_ / "none", good});
+  const Outcome outcome = run(kGzGrep, {"-c", "line", cut, directory() / "none", good});
   EXPECT_EQ(outcome.exit_status, 2);
   EXPECT_THAT(outcome.out, HasSubstr(good + ":1\n"));
   EXPECT_THAT(outcome.err, HasSubstr(cut + ":"));

@@ -3,17 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "tests/decompress/compress.h"
 #include "tests/program.h"
+#include "tests/tools/tool_fixture.h"
 
 namespace testing_programs {
 namespace {
@@ -23,26 +19,7 @@ using testing::HasSubstr;
 const std::string kCsv2json = built("examples/csv2json");
 const std::string kJsonl = built("examples/jsonl");
 
-class JsonToolsTest : public testing::Test {
- protected:
-  JsonToolsTest() {
-    std::string name = std::filesystem::temp_directory_path() / "json_tools_XXXXXX";
-    directory_ = mkdtemp(name.data());
-  }
-  ~JsonToolsTest() override { std::filesystem::remove_all(directory_); }
-
-  std::string file(std::string_view name, std::string_view bytes) {
-    const std::filesystem::path path = directory_ / name;
-    std::ofstream(path, std::ios::binary) << bytes;
-    return path;
-  }
-  static Outcome run(const std::string& program, std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), program);
-    return Program{.arguments = std::move(arguments)}.run();
-  }
-
-  std::filesystem::path directory_;
-};
+using JsonToolsTest = ToolTest;
 
 TEST_F(JsonToolsTest, ObjectsKeyedByTheHeader) {
   const std::string csv = file("a.csv",
@@ -85,7 +62,7 @@ TEST_F(JsonToolsTest, BadCsvIsNamedByFileLineAndOffset) {
   EXPECT_EQ(outcome.exit_status, 1);
   EXPECT_EQ(outcome.out, "{\"a\":\"1\",\"b\":\"2\"}\n{\"a\":\"x\\ny\",\"b\":\"3\"}\n");
   EXPECT_THAT(outcome.err, HasSubstr("line 5: " + csv + " at offset 16: "));
-  EXPECT_THAT(run(kCsv2json, {directory_ / "none"}).err, HasSubstr("No such file or directory"));
+  EXPECT_THAT(run(kCsv2json, {directory() / "none"}).err, HasSubstr("No such file or directory"));
   EXPECT_EQ(run(kCsv2json, {"-d", "ab", csv}).exit_status, 1);
   EXPECT_EQ(run(kCsv2json, {csv, csv}).exit_status, 1);
 }

@@ -3,17 +3,16 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "tests/program.h"
+#include "tests/tools/tool_fixture.h"
 
 namespace testing_programs {
 namespace {
@@ -23,47 +22,36 @@ using testing::HasSubstr;
 
 const std::string kTarls = built("examples/tarls");
 
-class TarlsTest : public testing::Test {
+class TarlsTest : public ToolTest {
  protected:
   TarlsTest() {
-    std::string name = fs::temp_directory_path() / "tarls_XXXXXX";
-    directory_ = mkdtemp(name.data());
-    fs::create_directories(directory_ / "src/deep");
-    fs::create_directories(directory_ / "out");
-    write("src/a.txt", "hello\n");
-    write("src/deep/b", std::string(700'000, 'b') + "end");
-    write("src/" + std::string(180, 'n'), "a long name");
-    write("src/new\nline\\", "");
-    fs::create_symlink("a.txt", directory_ / "src/link");
+    fs::create_directory(directory() / "out");
+    file("src/a.txt", "hello\n");
+    file("src/deep/b", std::string(700'000, 'b') + "end");
+    file("src/" + std::string(180, 'n'), "a long name");
+    file("src/new\nline\\", "");
+    fs::create_symlink("a.txt", directory() / "src/link");
   }
-  ~TarlsTest() override { fs::remove_all(directory_); }
 
-  void write(const std::string& name, std::string_view bytes) {
-    std::ofstream(directory_ / name, std::ios::binary) << bytes;
-  }
   static std::string read(const fs::path& path) {
     std::ifstream file(path, std::ios::binary);
     return std::string(std::istreambuf_iterator<char>(file), {});
   }
   Outcome tar(std::vector<std::string> arguments) {
-    const std::vector<std::string> first = {"tar", "-C", directory_};
-    arguments.insert(arguments.begin(), first.begin(), first.end());
-    return Program{.arguments = std::move(arguments)}.run();
+    arguments.insert(arguments.begin(), {"-C", directory().path()});
+    return run("tar", std::move(arguments));
   }
-  Outcome tarls(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), kTarls);
-    return Program{.arguments = std::move(arguments)}.run();
+  static Outcome tarls(std::vector<std::string> arguments) {
+    return run(kTarls, std::move(arguments));
   }
   // An archive of src.
   std::string archive(const std::string& format,
                       const std::string& compression = "--no-auto-compress") {
-    const std::string path = directory_ / "archive.tar";
+    const std::string path = directory() / "archive.tar";
     const Outcome made = tar({"--format=" + format, compression, "-cf", path, "src"});
     EXPECT_EQ(made.exit_status, 0) << made.err;
     return path;
   }
-
-  fs::path directory_;
 };
 
 TEST_F(TarlsTest, ListsWhatTarLists) {
@@ -81,35 +69,35 @@ TEST_F(TarlsTest, ListsWhatTarLists) {
 TEST_F(TarlsTest, TakesAMemberOut) {
   for (const char* compression : {"--no-auto-compress", "--gzip"}) {
     const std::string path = archive("pax", compression);
-    fs::remove_all(directory_ / "out/src");
-    const Outcome outcome = tarls({"-x", "src/deep/b", "-C", directory_ / "out", path});
+    fs::remove_all(directory() / "out/src");
+    const Outcome outcome = tarls({"-x", "src/deep/b", "-C", directory() / "out", path});
     EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
-    EXPECT_EQ(read(directory_ / "out/src/deep/b"), read(directory_ / "src/deep/b"));
+    EXPECT_EQ(read(directory() / "out/src/deep/b"), read(directory() / "src/deep/b"));
     EXPECT_EQ(tarls({"-O", "-x", "src/a.txt", path}).out, "hello\n");
   }
 }
 
 TEST_F(TarlsTest, OverwritesNothing) {
-  write("out/src", "kept");
-  const Outcome outcome = tarls({"-x", "src/a.txt", "-C", directory_ / "out", archive("gnu")});
+  file("out/src", "kept");
+  const Outcome outcome = tarls({"-x", "src/a.txt", "-C", directory() / "out", archive("gnu")});
   EXPECT_EQ(outcome.exit_status, 1);
-  EXPECT_EQ(read(directory_ / "out/src"), "kept");
+  EXPECT_EQ(read(directory() / "out/src"), "kept");
 }
 
 TEST_F(TarlsTest, StaysBelowItsFolder) {
-  const std::string evil = directory_ / "evil.tar";
+  const std::string evil = directory() / "evil.tar";
   const auto make = [&](const std::string& as) {
     const Outcome made =
         tar({"-Pcf", evil, "--transform", "s,^src/a.txt," + as + ",", "src/a.txt"});
     ASSERT_EQ(made.exit_status, 0) << made.err;
   };
-  const std::string outside = directory_ / "outside";
+  const std::string outside = directory() / "outside";
   fs::create_directories(outside);
-  fs::create_symlink(outside, directory_ / "out/away");
+  fs::create_symlink(outside, directory() / "out/away");
   for (const std::string& name : {std::string("../outside/a"), outside + "/a",
                                   std::string("away/a"), std::string("x/../../outside/a")}) {
     make(name);
-    const Outcome outcome = tarls({"-x", name, "-C", directory_ / "out", evil});
+    const Outcome outcome = tarls({"-x", name, "-C", directory() / "out", evil});
     EXPECT_EQ(outcome.exit_status, 1) << name;
     EXPECT_TRUE(fs::is_empty(outside)) << name;
   }
@@ -123,8 +111,7 @@ TEST_F(TarlsTest, TroubleIsSaid) {
   const Outcome cut = tarls({path});
   EXPECT_EQ(cut.exit_status, 1);
   EXPECT_THAT(cut.err, HasSubstr("archive.tar at offset "));
-  write("text", std::string(2000, 'x'));
-  EXPECT_EQ(tarls({directory_ / "text"}).exit_status, 1);
+  EXPECT_EQ(tarls({file("text", std::string(2000, 'x'))}).exit_status, 1);
   EXPECT_EQ(tarls({"a", "b"}).exit_status, 1);
 }
 
