@@ -11,52 +11,24 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/apps/crowd.h"
+#include "tests/apps/server_fixture.h"
 #include "tests/apps/server_process.h"
 #include "tests/apps/tcp_client.h"
 #include "tests/program.h"
-#include "uring/sanitizer.h"
 
 namespace testing_programs {
 namespace {
 
 using testing::HasSubstr;
 
-// AddressSanitizer keeps freed memory for a while.
-#ifdef URING_ADDRESS_SANITIZER
-constexpr size_t kSlack = size_t{600} << 20;
-#else
-constexpr size_t kSlack = size_t{24} << 20;
-#endif
-
-class EchoServerTest : public testing::TestWithParam<const char*> {
+class EchoServerTest : public ServerTest, public testing::WithParamInterface<const char*> {
  protected:
-  void SetUp() override { ASSERT_NE(server_.port(), 0); }
-
-  ServerProcess& server() { return server_; }
-  TcpClient dial() { return TcpClient(server_.port()); }
-  void expect_served() {
-    TcpClient client = dial();
+  // A stop that needs its grace never ends.
+  EchoServerTest() { start("echo_server", {GetParam(), "--write_timeout=2s", "--grace=1h"}); }
+  void expect_answer(TcpClient& client) override {
     ASSERT_TRUE(client.send("anybody there?"));
     EXPECT_EQ(client.receive(14), "anybody there?");
   }
-  // What it holds when it has nothing to do.
-  size_t descriptors_at_rest() {
-    TcpClient client = dial();
-    EXPECT_TRUE(client.send("x"));
-    EXPECT_EQ(client.receive(1), "x");
-    const size_t with_one = server_.descriptors();
-    client.close();
-    expect_descriptors(with_one - 1);
-    return with_one - 1;
-  }
-  void expect_descriptors(size_t count) {
-    EXPECT_TRUE(eventually([&] { return server_.descriptors() == count; }))
-        << server_.descriptors() << " instead of " << count;
-  }
-
- private:
-  // A stop that needs its grace never ends.
-  ServerProcess server_{"echo_server", {GetParam(), "--write_timeout=2s", "--grace=1h"}};
 };
 
 INSTANTIATE_TEST_SUITE_P(Cores, EchoServerTest, testing::Values("--cores=1", "--cores=2"),

@@ -1,7 +1,6 @@
 // The program //examples:http_server among clients that are broken, slow, rude or hostile: each
 // gets what is due, and the others are served.
 
-#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -10,58 +9,32 @@
 #include "gtest/gtest.h"
 #include "tests/apps/crowd.h"
 #include "tests/apps/http_client.h"
+#include "tests/apps/server_fixture.h"
 #include "tests/apps/server_process.h"
 #include "tests/apps/tcp_client.h"
 #include "tests/directory.h"
-#include "uring/sanitizer.h"
 
 namespace testing_programs {
 namespace {
 
-// AddressSanitizer keeps freed memory for a while.
-#ifdef URING_ADDRESS_SANITIZER
-constexpr size_t kSlack = size_t{600} << 20;
-#else
-constexpr size_t kSlack = size_t{24} << 20;
-#endif
 constexpr size_t kBigFile = size_t{30} << 20;  // more than the system buffers
 
-class HttpBadInputTest : public testing::Test {
+class HttpBadInputTest : public ServerTest {
  protected:
   explicit HttpBadInputTest(std::vector<std::string> patience = {}) {
     root_.write("hello.txt", "hello\n");
     root_.write("big.bin", bytes(kBigFile));
     std::vector<std::string> arguments = {"--root=" + root_.path(), "--cores=2"};
     arguments.insert(arguments.end(), patience.begin(), patience.end());
-    server_.emplace("http_server", arguments);
+    start("http_server", arguments);
   }
-  void SetUp() override { ASSERT_NE(server_->port(), 0); }
-
-  ServerProcess& server() { return *server_; }
-  TcpClient dial() { return TcpClient(server_->port()); }
-  void expect_served() {
-    TcpClient client = dial();
+  void expect_answer(TcpClient& client) override {
     ASSERT_TRUE(client.send(get("/hello.txt")));
     EXPECT_EQ(receive_answer(client).body, "hello\n");
-  }
-  // What it holds when it has nothing to do.
-  size_t descriptors_at_rest() {
-    TcpClient client = dial();
-    EXPECT_TRUE(client.send(get("/hello.txt")));
-    EXPECT_EQ(receive_answer(client).code, 200);
-    const size_t with_one = server_->descriptors();
-    client.close();
-    expect_descriptors(with_one - 1);
-    return with_one - 1;
-  }
-  void expect_descriptors(size_t count) {
-    EXPECT_TRUE(eventually([&] { return server_->descriptors() == count; }))
-        << server_->descriptors() << " instead of " << count;
   }
 
  private:
   Directory root_;
-  std::optional<ServerProcess> server_;
 };
 
 class ImpatientTest : public HttpBadInputTest {

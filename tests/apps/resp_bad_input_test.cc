@@ -1,7 +1,6 @@
 // The program //examples:resp_server among clients that are broken, slow, rude or hostile: each
 // gets what is due, and the others are served.
 
-#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -10,52 +9,23 @@
 #include "gtest/gtest.h"
 #include "tests/apps/crowd.h"
 #include "tests/apps/redis_client.h"
+#include "tests/apps/server_fixture.h"
 #include "tests/apps/server_process.h"
 #include "tests/apps/tcp_client.h"
-#include "uring/sanitizer.h"
 
 namespace testing_programs {
 namespace {
 
-// AddressSanitizer keeps freed memory for a while.
-#ifdef URING_ADDRESS_SANITIZER
-constexpr size_t kSlack = size_t{600} << 20;
-#else
-constexpr size_t kSlack = size_t{24} << 20;
-#endif
-
-class RespBadInputTest : public testing::Test {
+class RespBadInputTest : public ServerTest {
  protected:
   explicit RespBadInputTest(std::vector<std::string> arguments = {}) {
     arguments.push_back("--cores=2");
-    server_.emplace("resp_server", arguments);
+    start("resp_server", arguments);
   }
-  void SetUp() override { ASSERT_NE(server_->port(), 0); }
-
-  ServerProcess& server() { return *server_; }
-  TcpClient dial() { return TcpClient(server_->port()); }
-  void expect_served() {
-    TcpClient client = dial();
+  void expect_answer(TcpClient& client) override {
     ASSERT_TRUE(client.send(request({"ECHO", "anybody there?"})));
     EXPECT_EQ(receive_reply(client), "$14\r\nanybody there?\r\n");
   }
-  // What it holds when it has nothing to do.
-  size_t descriptors_at_rest() {
-    TcpClient client = dial();
-    EXPECT_TRUE(client.send("PING\r\n"));
-    EXPECT_EQ(receive_reply(client), "+PONG\r\n");
-    const size_t with_one = server_->descriptors();
-    client.close();
-    expect_descriptors(with_one - 1);
-    return with_one - 1;
-  }
-  void expect_descriptors(size_t count) {
-    EXPECT_TRUE(eventually([&] { return server_->descriptors() == count; }))
-        << server_->descriptors() << " instead of " << count;
-  }
-
- private:
-  std::optional<ServerProcess> server_;
 };
 
 class ImpatientRespTest : public RespBadInputTest {
