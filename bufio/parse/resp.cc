@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "absl/status/status.h"
+#include "bufio/parse/resp_words.h"
 #include "bufio/scan.h"
 
 namespace bufio {
@@ -263,81 +264,25 @@ ParseResult<RespRequestParser::value_type> RespRequestParser::parse_line(std::st
   const size_t lf = find_byte(view.substr(0, options_.max_line), '\n', examined);
   if (lf == std::string_view::npos) {
     if (view.size() < options_.max_line) return NeedMore(view.size());
-    return ParseError(absl::ResourceExhaustedError("a line is too long"));
+    return ParseError(absl::ResourceExhaustedError("too big inline request"));
   }
   std::string_view line = view.substr(0, lf);
   if (line.ends_with('\r')) line.remove_suffix(1);
-  if (!split(line)) return ParseError(absl::InvalidArgumentError("quotes that do not match"));
+  if (!split(line)) return ParseError(absl::InvalidArgumentError("unbalanced quotes in request"));
   if (arguments_.empty()) return Skip(lf + 1);
   return {arguments_, lf + 1};
 }
 
-namespace {
-
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || c == '\0'; }
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-// What stands for one byte within double quotes, behind the backslash: its value, and `at` behind.
-char escaped(std::string_view line, size_t& at) {
-  const char c = line[at++];
-  switch (c) {
-    case 'n':
-      return '\n';
-    case 'r':
-      return '\r';
-    case 't':
-      return '\t';
-    case 'b':
-      return '\b';
-    case 'a':
-      return '\a';
-    case 'x':
-      if (at + 1 < line.size() && hex_digit(line[at]) >= 0 && hex_digit(line[at + 1]) >= 0) {
-        const int byte = hex_digit(line[at]) * 16 + hex_digit(line[at + 1]);
-        at += 2;
-        return static_cast<char>(byte);
-      }
-      return c;
-    default:
-      return c;
-  }
-}
-
-}  // namespace
-
-// Words between white space, as redis-server takes a line apart. False: a quote is left open, or
-// something follows a closing one.
+// False: its quotes do not match.
 bool RespRequestParser::split(std::string_view line) {
   arguments_.clear();
   scratch_.clear();
   scratch_.reserve(line.size());  // it is not to move
-  for (size_t at = 0;;) {
-    while (at < line.size() && is_space(line[at])) ++at;
-    if (at == line.size()) return true;
-    const size_t word = scratch_.size();
-    for (char quote = 0; at < line.size() && (quote != 0 || !is_space(line[at]));) {
-      const char c = line[at++];
-      if (quote == 0 && (c == '"' || c == '\'')) {
-        quote = c;
-      } else if (quote != 0 && c == quote) {
-        if (at < line.size() && !is_space(line[at])) return false;
-        quote = 0;
-        break;
-      } else if (quote == '"' && c == '\\' && at < line.size()) {
-        scratch_ += escaped(line, at);
-      } else if (quote == '\'' && c == '\\' && at < line.size() && line[at] == '\'') {
-        scratch_ += line[at++];
-      } else {
-        scratch_ += c;
-      }
-      if (quote != 0 && at == line.size()) return false;
-    }
-    arguments_.push_back(std::string_view(scratch_).substr(word));
+  for (;;) {
+    const size_t before = scratch_.size();
+    const RespWord word = take_resp_word(line, scratch_);
+    if (word != RespWord::kWord) return word == RespWord::kNone;
+    arguments_.push_back(std::string_view(scratch_).substr(before));
   }
 }
 

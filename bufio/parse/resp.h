@@ -172,8 +172,8 @@ class RespParser {
   bool limit_ = false;
 };
 
-// Arrays of bulk strings, or a line of words, which may be in quotes as Redis has them. Empty
-// requests are passed over. A request lives as a value does.
+// Arrays of bulk strings, or a line of words (resp_words.h). Empty requests are passed over. A
+// request lives as a value does. Lines are refused in Redis' own words.
 class RespRequestParser {
  public:
   using value_type = std::span<const std::string_view>;
@@ -191,7 +191,7 @@ class RespRequestParser {
   RespOptions options_;
   RespParser values_;
   std::vector<std::string_view> arguments_;
-  std::string scratch_;  // words that were in quotes
+  std::string scratch_;  // the words of a line
 };
 
 }  // namespace bufio

@@ -15,13 +15,17 @@
 #include "bufio/parse_memory.h"
 #include "bufio/testing/check_parser_linear.h"
 #include "bufio/testing/check_split_invariance.h"
+#include "gmock/gmock.h"
 #include "uring/status.h"
 
 namespace bufio {
 namespace {
 
+using std::string_literals::operator""s;
+using std::string_view_literals::operator""sv;
 using testing::check_parser_linear;
 using testing::check_split_invariance;
+using ::testing::HasSubstr;
 
 // "n" for null, "#1" and so on for scalars, "*[…]" for aggregates.
 std::string print(const RespValue& value) {
@@ -168,6 +172,7 @@ TEST(Resp, GivesRequestsOfBothForms) {
            {"\r\n\n  \r\nSET  a\tb\n", {"SET|a|b|"}},
            {"SET \"a \\x41\\n\\\"\" 'b \\' \\n'\r\n", {"SET|a A\n\"|b ' \\n|"}},
            {"GET \"\"\r\n", {"GET||"}},
+           {"GET a\0b \0 c\vd\r\n"sv, {"GET|a\0b|\0|c\vd|"s}},
        }) {
     const Values all = requests(text);
     EXPECT_TRUE(all.status.ok()) << all.status << " for " << text;
@@ -180,8 +185,12 @@ TEST(Resp, RefusesWhatIsNoRequest) {
                            "GET 'a'b\r\n", "*x\r\n"}) {
     EXPECT_FALSE(requests(text).status.ok()) << text;
   }
-  EXPECT_EQ(requests(std::string(size_t{64} << 10, 'x')).status.code(),
-            absl::StatusCode::kResourceExhausted);
+  const absl::Status unbalanced = requests("GET \"a\r\n").status;
+  EXPECT_EQ(unbalanced.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(unbalanced.ToString(), HasSubstr("unbalanced quotes in request"));
+  const absl::Status too_big = requests(std::string(size_t{64} << 10, 'x')).status;
+  EXPECT_EQ(too_big.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(too_big.ToString(), HasSubstr("too big inline request"));
 }
 
 TEST(Resp, IsTheSameHoweverItArrives) {
