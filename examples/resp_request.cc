@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bufio/parse/resp_words.h"
 #include "bufio/scan.h"
 
 namespace resp {
@@ -11,86 +12,7 @@ namespace {
 constexpr std::string_view kCrLf = "\r\n";
 constexpr size_t kMaxLength = 24;  // of a length with its CRLF; no number needs more
 
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-char unescaped(char c) {
-  switch (c) {
-    case 'n':
-      return '\n';
-    case 'r':
-      return '\r';
-    case 't':
-      return '\t';
-    case 'b':
-      return '\b';
-    case 'a':
-      return '\a';
-    default:
-      return c;
-  }
-}
-
-// Each takes what stands behind the opening quote, with the closing one, off `rest`.
-bool take_double_quoted(std::string_view& rest, std::string& text) {
-  while (!rest.empty() && rest[0] != '"') {
-    if (rest[0] != '\\' || rest.size() < 2) {
-      text += rest[0];
-      rest.remove_prefix(1);
-    } else if (rest.size() >= 4 && rest[1] == 'x' && hex_digit(rest[2]) >= 0 &&
-               hex_digit(rest[3]) >= 0) {
-      text += static_cast<char>(hex_digit(rest[2]) * 16 + hex_digit(rest[3]));
-      rest.remove_prefix(4);
-    } else {
-      text += unescaped(rest[1]);
-      rest.remove_prefix(2);
-    }
-  }
-  if (rest.empty()) return false;
-  rest.remove_prefix(1);
-  return true;
-}
-
-bool take_single_quoted(std::string_view& rest, std::string& text) {
-  while (!rest.empty() && rest[0] != '\'') {
-    if (rest.starts_with("\\'")) rest.remove_prefix(1);
-    text += rest[0];
-    rest.remove_prefix(1);
-  }
-  if (rest.empty()) return false;
-  rest.remove_prefix(1);
-  return true;
-}
-
 }  // namespace
-
-bool split_words(std::string_view line, std::string& text, std::vector<size_t>& sizes) {
-  for (;;) {
-    while (!line.empty() && is_space(line[0])) line.remove_prefix(1);
-    if (line.empty()) return true;
-    const size_t before = text.size();
-    while (!line.empty() && !is_space(line[0])) {
-      const char c = line[0];
-      line.remove_prefix(1);
-      if (c != '"' && c != '\'') {
-        text += c;
-        continue;
-      }
-      const bool closed =
-          c == '"' ? take_double_quoted(line, text) : take_single_quoted(line, text);
-      if (!closed || (!line.empty() && !is_space(line[0]))) return false;
-    }
-    sizes.push_back(text.size() - before);
-  }
-}
-
-// --- the parser ----------------------------------------------------------------------------------
 
 RequestParser::Outcome RequestParser::parse(std::string_view view, bool final) {
   if (done_) begin();
@@ -162,14 +84,14 @@ RequestParser::Outcome RequestParser::parse_line(std::string_view view, bool fin
   }
   std::string_view line = view.substr(0, lf);
   if (line.ends_with('\r')) line.remove_suffix(1);
-  std::vector<size_t> sizes;
-  if (!split_words(line, held_, sizes)) return refuse("unbalanced quotes in request");
-  held_size_ = held_.size();
-  size_t offset = 0;
-  for (const size_t size : sizes) {
-    places_.push_back({offset, size, false});
-    offset += size;
+  for (;;) {
+    const size_t before = held_.size();
+    const bufio::RespWord word = bufio::take_resp_word(line, held_);
+    if (word == bufio::RespWord::kNone) break;
+    if (word == bufio::RespWord::kUnbalanced) return refuse("unbalanced quotes in request");
+    places_.push_back({before, held_.size() - before, false});
   }
+  held_size_ = held_.size();
   at_ = lf + 1;
   return finish(view);
 }

@@ -121,12 +121,6 @@ class RequestParser {
   std::string refusal_;
 };
 
-// Takes a line apart as Redis does: words between white space; "…" with \n, \r, \t, \a, \b, \xHH
-// and \ before any other byte, '…' with \' alone. Appends the words to `text`, one behind the
-// other, and their sizes to `sizes`; false: a quote is left open, or something follows a closing
-// one.
-bool split_words(std::string_view line, std::string& text, std::vector<size_t>& sizes);
-
 }  // namespace resp
 
 #endif  // EXAMPLES_RESP_REQUEST_H_

@@ -141,6 +141,7 @@ const std::vector<Case>& corpus() {
        "\r\n",
        {{"SET", "a \"key\"", "it's \\n", "Ax4g\n\\", "", "end"}}},
       {"a\"b c\"\n", {{"ab c"}}},
+      {"ECHO a\0b \0 c\vd\r\n"s, {{"ECHO", "a\0b"s, "\0"s, "c\vd"}}},
 
       {"*", {}, Outcome::kTruncated},
       {"*1\r\n", {}, Outcome::kTruncated},
