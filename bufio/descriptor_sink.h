@@ -40,7 +40,7 @@ class DescriptorSink final : public WriterState,
   bool start_sync(bool data_only) override;
   bool sync_ended() const override;
   absl::Status sync_status() const override;
-  bool takes_files() const override { return true; }
+  bool writes_to_descriptor() const override { return true; }
   absl::Status shut_down() override;
   uring::Ref<uring::Descriptor> take_descriptor() override;
   absl::Status close_descriptor() override;

@@ -6,10 +6,14 @@
 #include "absl/strings/str_cat.h"
 #include "uring/buffer.h"
 #include "uring/piece.h"
+#include "uring/sanitizer.h"
 
 namespace bufio {
 
 bool HandOverRequest::shares(const ReaderState& from, size_t size, const WriterState& to) {
+  // Under AddressSanitizer bytes that were consumed must not be looked at any more once the Reader
+  // is asked again, and a sink of the user's may do so.
+  if (uring::kAddressSanitizer && !to.writes_to_descriptor()) return false;
   const uring::Ref<uring::Buffer>& buffer = from.window().buffer();
   // All that is in the buffer, to a Writer that has none: it would be one more to take and to give
   // back, and the Reader has no more use for this one.

@@ -59,7 +59,7 @@ bool CordRequest::satisfied() {
 }
 
 bool FileRequest::satisfied() {
-  if (!state().takes_files()) return true;
+  if (!state().writes_to_descriptor()) return true;
   if (!state().room_for_owned(range_.size, waiting())) return false;
   if (range_.size > 0) state().accept(std::move(range_));
   return true;
@@ -67,7 +67,7 @@ bool FileRequest::satisfied() {
 
 absl::Status FileRequest::result() {
   absl::Status failure = finish();
-  if (!failure.ok() || state().takes_files()) return failure;
+  if (!failure.ok() || state().writes_to_descriptor()) return failure;
   return absl::InvalidArgumentError(
       absl::StrCat(state().where(), ": ranges of files are for Writers to descriptors"));
 }

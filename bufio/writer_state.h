@@ -114,8 +114,8 @@ class WriterState : public uring::RefCounted<WriterState>,
   virtual absl::Status sync_status() const;
   // Everything is written: the other end is to see the end of the stream.
   virtual absl::Status shut_down();
-  // Whether ranges of files may be accepted (file_transfer.h).
-  virtual bool takes_files() const { return false; }
+  // It is the kernel that looks at what is accepted, and ranges of files may be (file_transfer.h).
+  virtual bool writes_to_descriptor() const { return false; }
   // Gives the descriptor up, while nothing is in flight. Null: there is none.
   virtual uring::Ref<uring::Descriptor> take_descriptor() { return nullptr; }
   // While nothing is in flight: closes the descriptor, and says how it went.

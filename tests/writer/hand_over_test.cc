@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,9 +18,12 @@
 #include "bufio/hand_over.h"
 #include "bufio/memory.h"
 #include "bufio/memory_writer.h"
+#include "bufio/sink.h"
 #include "tests/reader_testing.h"
 #include "tests/writer/writer_testing.h"
 #include "uring/buffer_pool.h"
+#include "uring/ring.h"
+#include "uring/sleep.h"
 #include "uring/status.h"
 #include "uring/task.h"
 
@@ -83,6 +88,21 @@ TEST_P(HandOverTo, ASlowSinkSeesWhatTheReaderHad) {
   }
 }
 
+// Looks at what it is lent when the Reader has long been asked for more.
+class LateSink final : public Sink {
+ public:
+  LateSink(uring::Ring& ring, std::string& seen) : ring_(ring), seen_(seen) {}
+  Task<absl::StatusOr<size_t>> write(std::span<const char> bytes) override {
+    for (int i = 0; i < 5; ++i) co_await uring::yield(ring_);
+    seen_.append(bytes.data(), bytes.size());
+    co_return bytes.size();
+  }
+
+ private:
+  uring::Ring& ring_;
+  std::string& seen_;
+};
+
 class HandOver : public RingTest {
  protected:
   uint64_t buffers_taken() {
@@ -129,6 +149,15 @@ TEST_F(HandOver, NorIsAllThatTheReaderHasIfNothingElseIsToBeWritten) {
   EXPECT_EQ(buffers_taken() - before, 1U);
   rig.read_some();
   EXPECT_EQ(rig.seen, "not much");
+}
+
+TEST_F(HandOver, ASinkOfOnesOwnMayTakeItsTime) {
+  const std::string text = pattern(100000);
+  Reader reader = read_file(text, 7001);
+  std::string seen;
+  Writer writer = write_to_sink(ring(), std::make_unique<LateSink>(ring(), seen));
+  EXPECT_EQ(await(relay(reader, writer, SIZE_MAX)), absl::OkStatus());
+  EXPECT_TRUE(seen == text);
 }
 
 TEST_F(HandOver, CancelledWhileItWaitsForRoomItHasDoneNothing) {
