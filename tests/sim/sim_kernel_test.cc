@@ -144,6 +144,32 @@ TEST_F(SimKernelTest, AWriterWaitsForRoomAndIsToldOfAHangUp) {
   EXPECT_EQ(stream->written(), "abdef");
 }
 
+TEST_F(SimKernelTest, AWriterWaitsThoughTheOtherDirectionHasEnded) {
+  auto [fd, other_end] = make_sockets();
+  auto stream = kernel_.attach_stream(fd.get());
+  stream->set_room(0);
+  stream->fail(ECONNRESET);
+  stream->end();
+  RawRing ring(kernel_);
+  io_uring_prep_send(ring.entry(1), fd.get(), "abc", 3, 0);
+  EXPECT_EQ(to_text(ring.run()), "");
+  stream->set_room(3);
+  EXPECT_EQ(to_text(ring.run()), "1:3");
+}
+
+TEST_F(SimKernelTest, ADuplicateStandsForTheSame) {
+  auto [fd, other_end] = make_sockets();
+  auto stream = kernel_.attach_stream(fd.get());
+  OwnedFd duplicate = own(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+  kernel_.attach_duplicate(duplicate.get());
+  fd = OwnedFd();
+  stream->feed("abc");
+  RawRing ring(kernel_);
+  char buffer[8];
+  io_uring_prep_recv(ring.entry(1), duplicate.get(), buffer, 8, 0);
+  EXPECT_EQ(to_text(ring.run()), "1:3");
+}
+
 TEST_F(SimKernelTest, PollWaitsForWhatWasAskedFor) {
   auto [fd, other_end] = make_sockets();
   auto stream = kernel_.attach_stream(fd.get());

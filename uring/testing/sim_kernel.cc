@@ -86,6 +86,16 @@ std::shared_ptr<SimStream> SimKernel::attach_stream(int fd) {
   return stream;
 }
 
+void SimKernel::attach_duplicate(int fd) {
+  struct stat now;
+  URING_CHECK(fstat(fd, &now) == 0, "a descriptor that is not open is nobody's duplicate");
+  const DescriptorIdentity identity = {now.st_dev, now.st_ino};
+  const auto same = std::find_if(attachments_.begin(), attachments_.end(), [&](const auto& each) {
+    return each.second.identity == identity;
+  });
+  if (same != attachments_.end()) attach(fd, same->second.object);
+}
+
 bool SimKernel::step() { return step_one(nullptr, true); }
 
 void SimKernel::finish_torn_down() {

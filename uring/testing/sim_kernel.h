@@ -62,6 +62,8 @@ class SimKernel final : public Kernel {
   // what it named then.
   std::shared_ptr<SimFile> attach_file(int fd, std::string bytes);
   std::shared_ptr<SimStream> attach_stream(int fd);
+  // `fd`, if it is a duplicate of a descriptor that something was attached to, stands for the same.
+  void attach_duplicate(int fd);
   // Memory from `memory` is checked at each copy and completion; it must outlive the kernel.
   void watch(SimMemory& memory) { memory_ = &memory; }
 

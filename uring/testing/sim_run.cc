@@ -20,12 +20,19 @@ using State = SimRequest::State;
 // A request makes at most so many pauses between two pieces.
 constexpr unsigned kMostPieces = 4;
 
+// The end of the other direction, which is told as well, makes nobody ready.
+bool ready_to_transfer(const SimObject& object, short events) {
+  const short found = object.ready(events);
+  if (object.is_system()) return found != 0;
+  return (found & (events == POLLIN ? POLLIN | POLLHUP : POLLOUT)) != 0;
+}
+
 bool ready(const SimRequest& request) {
   switch (request.kind) {
     case Kind::kRead:
-      return request.object->ready(POLLIN) != 0;
+      return ready_to_transfer(*request.object, POLLIN);
     case Kind::kWrite:
-      return request.object->ready(POLLOUT) != 0;
+      return ready_to_transfer(*request.object, POLLOUT);
     case Kind::kPoll:
       return request.object->ready(request.events) != 0;
     case Kind::kAccept:
