@@ -7,6 +7,7 @@
 #include "tests/simulate/post_actor.h"
 #include "tests/simulate/reader_actor.h"
 #include "tests/simulate/scope_actor.h"
+#include "tests/simulate/stream_actor.h"
 #include "tests/simulate/writer_actor.h"
 
 namespace bufio::simulate {
@@ -26,11 +27,8 @@ struct Kind {
 
 // New kinds go to the end.
 constexpr Kind kKinds[] = {
-    {"reader", make<ReaderActor>},
-    {"writer", make<WriterActor>},
-    {"copier", make<CopyActor>},
-    {"poster", make<PostActor>},
-    {"scope", make<ScopeActor>},
+    {"reader", make<ReaderActor>}, {"writer", make<WriterActor>}, {"copier", make<CopyActor>},
+    {"poster", make<PostActor>},   {"scope", make<ScopeActor>},   {"stream", make<StreamActor>},
 };
 
 }  // namespace

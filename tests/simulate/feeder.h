@@ -25,7 +25,7 @@ class Feeder {
 
   // Writes the next piece. False if there was nothing left to do.
   bool feed() {
-    if (ended_) return false;
+    if (ended_ || silent_) return false;
     if (fed_ == text_.size()) {
       if (error_ == 0 || !end_->fail(error_)) end_->end();
       ended_ = true;
@@ -37,6 +37,8 @@ class Feeder {
     fed_ += taken;
     return taken > 0;
   }
+  // Feeds nothing until it may again.
+  void set_silent(bool silent) { silent_ = silent; }
   void feed_all() {
     while (feed()) {
     }
@@ -53,6 +55,7 @@ class Feeder {
   uring::testing::SeededChoices pieces_;
   size_t fed_ = 0;
   bool ended_ = false;
+  bool silent_ = false;
 };
 
 }  // namespace bufio::simulate

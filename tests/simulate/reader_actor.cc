@@ -165,7 +165,15 @@ void ReaderActor::take_up(std::unique_ptr<ReaderSubject> subject, uint64_t pos) 
   expect(reader().pos() == pos, "a new Reader begins elsewhere");
 }
 
-void ReaderActor::begin_reader(Choices& choices) { take_up(make_subject(world_, choices), 0); }
+void ReaderActor::begin_reader(Choices& choices) {
+  if (is_half_) return drop_subject();
+  take_up(make_subject(world_, choices), 0);
+}
+
+void ReaderActor::use(std::unique_ptr<ReaderSubject> half) {
+  is_half_ = true;
+  take_up(std::move(half), 0);
+}
 
 void ReaderActor::act_on_call(Choices& choices) {
   if (ring_gone_now()) return end_call_without_ring(choices);

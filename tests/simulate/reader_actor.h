@@ -39,6 +39,10 @@ class ReaderActor final : public Actor {
   bool wind_up() override;
   void let_go() override;
 
+  // Uses this one, half of a Stream, and nothing after it.
+  void use(std::unique_ptr<ReaderSubject> half);
+  bool done() const { return subject_ == nullptr; }
+
  private:
   friend class ReaderCalls;
 
@@ -112,6 +116,7 @@ class ReaderActor final : public Actor {
   // On the descriptor that the subject's Reader has released, and where it begins.
   std::unique_ptr<ReaderSubject> next_subject_;
   uint64_t next_pos_ = 0;
+  bool is_half_ = false;
   Call call_;
   uint64_t calls_ = 0;
   uint64_t pos_ = 0;  // where the cursor is, by all that was answered

@@ -164,6 +164,7 @@ void ReaderCalls::released(ReaderActor& a, Released released, uint64_t seed) {
     ::close(fd);
     return;
   }
+  if (a.subject_->duplicated != nullptr) *a.subject_->duplicated = true;
   const uint64_t behind = a.pos_ + released.leftover.size();
   std::unique_ptr<ReaderSubject> next =
       continue_subject(a.world_, *a.subject_, fd, behind, choices);

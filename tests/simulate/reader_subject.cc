@@ -274,6 +274,22 @@ std::unique_ptr<ReaderSubject> make_subject(World& world, Choices& choices) {
   return subject;
 }
 
+std::unique_ptr<ReaderSubject> plan_reader_half(World& world, size_t ring, Choices& choices) {
+  auto subject = std::make_unique<ReaderSubject>();
+  subject->text = std::make_shared<const std::string>(make_text(choices));
+  subject->options = make_options(choices);
+  subject->kind = SourceKind::kSocket;
+  subject->ring = ring;
+  subject->ring_generation = world.ring_generation(ring);
+  if (choices.one_in(4)) {
+    set_pool(world, *subject, choices);
+  } else if (choices.one_in(2)) {
+    subject->options.shared_pool = false;
+  }
+  if (choices.one_in(6)) subject->error = ECONNRESET;
+  return subject;
+}
+
 std::unique_ptr<ReaderSubject> continue_subject(World& world, const ReaderSubject& first, int fd,
                                                 uint64_t pos, Choices& choices) {
   auto subject = std::make_unique<ReaderSubject>();
@@ -287,7 +303,7 @@ std::unique_ptr<ReaderSubject> continue_subject(World& world, const ReaderSubjec
   subject->error = first.error;
   subject->ring = first.ring;
   subject->ring_generation = first.ring_generation;
-  world.system().passed_on(fd);
+  world.passed_on(fd);
   subject->reader.emplace(adopt_fd(*world.ring(*subject->ring), fd, subject->options));
   return subject;
 }

@@ -50,6 +50,9 @@ struct ReaderSubject {
   std::optional<size_t> ring;
   uint64_t ring_generation = 0;
 
+  // It is half of a Stream: where the other half learns that the socket has a number more.
+  std::shared_ptr<bool> duplicated;
+
   // Another Reader is in between (docs/adaptors.md).
   bool adapted = false;
   // That one's, which a Reader over a view points to.
@@ -78,6 +81,9 @@ struct ReaderSubject {
 
 // A Reader over something, as choices have it.
 std::unique_ptr<ReaderSubject> make_subject(World& world, Choices& choices);
+
+// All but the Reader, which is to be half of a Stream on this Ring.
+std::unique_ptr<ReaderSubject> plan_reader_half(World& world, size_t ring, Choices& choices);
 
 // The same stream or file goes on under another Reader: `fd` is what the first gave away, with the
 // cursor of its file at `pos`, or its stream's first `pos` bytes taken.

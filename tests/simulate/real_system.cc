@@ -44,7 +44,10 @@ class WritingEnd final : public FarEnd {
     return static_cast<size_t>(std::max<ssize_t>(written, 0));
   }
   void end() override {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+    if (fd_ < 0) return;
+    // Of a connection it is one direction that ends.
+    ::shutdown(fd_, SHUT_WR);
+    ::close(std::exchange(fd_, -1));
   }
   bool fail(int) override { return false; }
 
@@ -86,13 +89,16 @@ class ReadingEnd final : public Outlet {
     std::string piece(most, '\0');
     const ssize_t count = ::read(fd_, piece.data(), most);
     check(count >= 0 || errno == EAGAIN || errno == ECONNRESET);
-    ended_ |= count == 0;
+    // A peer that is gone without having read all.
+    ended_ |= count == 0 || (count < 0 && errno == ECONNRESET);
     const auto size = static_cast<size_t>(std::max<ssize_t>(count, 0));
     bytes_.append(piece, 0, size);
     return size;
   }
   void close_it() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+    if (fd_ < 0) return;
+    ::shutdown(fd_, SHUT_RD);
+    ::close(std::exchange(fd_, -1));
   }
 
   int fd_;
@@ -235,12 +241,19 @@ class RealSystem final : public System {
       if (room < SIZE_MAX) check(fcntl(ends[1], F_SETPIPE_SZ, 4096) > 0);
     } else {
       check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-      const int least = 1;
-      if (room < SIZE_MAX) {
-        check(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &least, sizeof least) == 0);
-      }
+      if (room < SIZE_MAX) limit_sending(ends[1]);
     }
     outlet = std::make_unique<ReadingEnd>(ends[0]);
+    return ends[1];
+  }
+  int make_connection(size_t room, std::unique_ptr<FarEnd>& far_end,
+                      std::unique_ptr<Outlet>& outlet) override {
+    int ends[2];
+    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    if (room < SIZE_MAX) limit_sending(ends[1]);
+    far_end = std::make_unique<WritingEnd>(fcntl(ends[0], F_DUPFD_CLOEXEC, 0));
+    outlet = std::make_unique<ReadingEnd>(ends[0]);
+    passed_on(ends[1]);
     return ends[1];
   }
   int make_output(const std::string& text, bool appends, std::unique_ptr<Outlet>& outlet) override {
@@ -275,6 +288,12 @@ class RealSystem final : public System {
 
  private:
   static constexpr uint64_t kStepsPerNap = 50;
+
+  // To the least that a socket can have.
+  static void limit_sending(int fd) {
+    const int least = 1;
+    check(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least) == 0);
+  }
 
   uint64_t steps_ = 0;
   uring::testing::GuardMemory memory_;

@@ -166,13 +166,27 @@ class SimSystem final : public System {
     outlet = std::make_unique<SimStreamOutlet>(std::move(stream), ends[0], socket);
     return ends[1];
   }
+  int make_connection(size_t room, std::unique_ptr<FarEnd>& far_end,
+                      std::unique_ptr<Outlet>& outlet) override {
+    int ends[2];
+    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    std::shared_ptr<SimStream> stream = kernel_.attach_stream(ends[1]);
+    stream->set_room(room);
+    far_end = std::make_unique<SimFarEnd>(stream);
+    outlet = std::make_unique<SimStreamOutlet>(std::move(stream), ends[0], /*socket=*/true);
+    passed_on(ends[1]);
+    return ends[1];
+  }
   int make_output(const std::string& text, bool appends, std::unique_ptr<Outlet>& outlet) override {
     const int fd = memfd_create("output", MFD_CLOEXEC);
     check(fd >= 0 && (!appends || fcntl(fd, F_SETFL, O_APPEND) == 0));
     outlet = std::make_unique<SimFileOutlet>(kernel_.attach_file(fd, text));
     return fd;
   }
-  void passed_on(int fd) override { ends_.begin(fd); }
+  void passed_on(int fd) override {
+    kernel_.attach_duplicate(fd);
+    ends_.begin(fd);
+  }
 
   bool step() override { return kernel_.step(); }
   bool hold(bool held) override {

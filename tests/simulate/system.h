@@ -73,10 +73,14 @@ class System {
   virtual int make_stream(StreamKind kind, std::unique_ptr<FarEnd>& far_end) = 0;
   // The writing end of a pipe or socket, with room for so many bytes (about).
   virtual int make_sink(StreamKind kind, size_t room, std::unique_ptr<Outlet>& outlet) = 0;
+  // A connected socket: what comes from its far end, and where what is written to it comes out.
+  virtual int make_connection(size_t room, std::unique_ptr<FarEnd>& far_end,
+                              std::unique_ptr<Outlet>& outlet) = 0;
   // A file with a text in it, to be written to at offsets, or, if it `appends`, at its end.
   virtual int make_output(const std::string& text, bool appends,
                           std::unique_ptr<Outlet>& outlet) = 0;
-  // Somebody else reads on from this one, and may ask anew whether it has ended.
+  // Somebody else reads on from this one, which may be a duplicate, and may ask anew whether it has
+  // ended.
   virtual void passed_on(int fd) = 0;
 
   // --- the kernel's own life ---------------------------------------------------------------------

@@ -83,6 +83,10 @@ class TamperedSystem final : public System {
   int make_sink(StreamKind kind, size_t room, std::unique_ptr<Outlet>& outlet) override {
     return inner_->make_sink(kind, room, outlet);
   }
+  int make_connection(size_t room, std::unique_ptr<FarEnd>& far_end,
+                      std::unique_ptr<Outlet>& outlet) override {
+    return inner_->make_connection(room, far_end, outlet);
+  }
   int make_output(const std::string& text, bool appends, std::unique_ptr<Outlet>& outlet) override {
     return inner_->make_output(text, appends, outlet);
   }

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "uring/buffer_pool.h"
 #include "uring/ring_core.h"
 #include "uring/spawn.h"
 #include "uring/status.h"
@@ -52,6 +53,9 @@ void World::make_ring(size_t index) {
   options.completion_entries = shape_.completion_entries;
   options.fixed_buffers = system_->fixed_buffers();
   options.buffer_cache_bytes = shape_.cache_bytes;
+  // So small that it is dry now and then.
+  options.receive_pool.buffers = 4;
+  options.receive_pool.buffer_size = 64;
   options.buffer_memory = &system_->memory();
   options.kernel = &system_->kernel();
   options.on_leak = [this](std::string_view report) { ring_leaked(report); };
@@ -81,6 +85,7 @@ void World::ring_leaked(std::string_view report) {
 void World::turn(size_t index) {
   uring::Ring* ring = this->ring(index);
   if (ring == nullptr) return;
+  turned_ = index;
   const uring::RingStats stats = ring->stats();
   uring::RingCore& core = ring->core();
   const bool waits = stats.in_flight + stats.waiting_for_entry > 0;
@@ -127,10 +132,20 @@ Outlet& World::make_output(const std::string& text, bool appends, int& fd) {
   return *outlets_.back();
 }
 
+World::Connection World::make_connection(std::string text, int error, uint64_t seed, size_t room) {
+  std::unique_ptr<FarEnd> far_end;
+  std::unique_ptr<Outlet> outlet;
+  const int fd = descriptors_.expect_close(system_->make_connection(room, far_end, outlet));
+  feeders_.push_back(
+      std::make_unique<Feeder>(std::move(far_end), std::move(text), error, seed, SIZE_MAX));
+  outlets_.push_back(std::move(outlet));
+  return {fd, feeders_.back().get(), outlets_.back().get()};
+}
+
 // --- what must hold ------------------------------------------------------------------------------
 
 void World::check_ring(size_t index, bool at_the_end) {
-  const uring::Ring* ring = this->ring(index);
+  uring::Ring* ring = this->ring(index);
   if (ring == nullptr) return;
   const uring::RingStats stats = ring->stats();
   if (stats.in_flight != stats.submitted - stats.terminal)
@@ -143,6 +158,12 @@ void World::check_ring(size_t index, bool at_the_end) {
   if (!at_the_end) return;
   if (stats.in_flight > 0 || stats.waiting_for_entry > 0) fail("requests are left behind");
   if (stats.orphans > 0 || stats.orphaned_bytes > 0) fail("orphans are left behind");
+  if (ring->core().receive_pool()) {
+    const uring::PoolStats pool = uring::receive_pool(*ring).stats();
+    if (pool.lent + pool.waiting > 0) fail("a buffer of the Ring's pool is in use");
+    // Else it goes with the Ring.
+    ring->core().receive_pool().reset();
+  }
   if (ring->buffer_stats().live_bytes > 0) {
     fail(absl::StrCat(ring->buffer_stats().live_bytes, " bytes of buffers are left behind"));
   }

@@ -59,6 +59,8 @@ class World {
   void make_ring(size_t index);
   // One turn, unless it would never end. Bytes come if they must.
   void turn(size_t index);
+  // Which one was turned last; it may be sleeping.
+  size_t turned() const { return turned_; }
 
   // --- streams -----------------------------------------------------------------------------------
   // A pipe or socket from which `text` will come, and the descriptor to read it from, which is to
@@ -74,6 +76,21 @@ class World {
   // as long as the World.
   Outlet& make_sink(StreamKind kind, size_t room, int& fd);
   Outlet& make_output(const std::string& text, bool appends, int& fd);
+
+  // A connected socket, to be closed once, and both directions of its far end.
+  struct Connection {
+    int fd = -1;
+    Feeder* feeder = nullptr;
+    Outlet* outlet = nullptr;
+  };
+  Connection make_connection(std::string text, int error, uint64_t seed, size_t room);
+
+  // `fd`, which was given away, is read on by somebody who is to close it once.
+  void passed_on(int fd) {
+    system_->passed_on(fd);
+    descriptors_.forget(fd);
+    descriptors_.expect_close(fd);
+  }
 
   // `fd` belongs to the test, which closes it in the end: nobody else may.
   int lend(int fd) {
@@ -138,6 +155,7 @@ class World {
   std::vector<std::unique_ptr<Outlet>> outlets_;
   std::vector<std::function<std::string()>> last_looks_;
   std::vector<RingPlace> rings_;
+  size_t turned_ = 0;
   std::vector<std::unique_ptr<Actor>> actors_;
   std::string failure_;
 };

@@ -128,7 +128,17 @@ void WriterActor::act(Choices& choices) {
 
 void WriterActor::begin_writer(Choices& choices) {
   drop_subject();
-  subject_ = make_writer_subject(world_, choices);
+  if (!is_half_) take_up(make_writer_subject(world_, choices));
+}
+
+void WriterActor::use(std::unique_ptr<WriterSubject> half) {
+  is_half_ = true;
+  drop_subject();
+  take_up(std::move(half));
+}
+
+void WriterActor::take_up(std::unique_ptr<WriterSubject> subject) {
+  subject_ = std::move(subject);
   call_ = Call();
   accepted_ = 0;
   largest_owned_ = 0;

@@ -41,6 +41,11 @@ class WriterActor final : public Actor {
   bool wind_up() override;
   void let_go() override;
 
+  // Uses this one, half of a Stream, and nothing after it.
+  void use(std::unique_ptr<WriterSubject> half);
+  bool done() const { return subject_ == nullptr; }
+  bool waits() const { return pending_.waits(); }
+
  private:
   friend class WriterCalls;
 
@@ -55,6 +60,7 @@ class WriterActor final : public Actor {
 
   // --- steps
   void begin_writer(Choices& choices);
+  void take_up(std::unique_ptr<WriterSubject> subject);
   void drop_subject();
   void act_on_call(Choices& choices);
   void act_freely(Choices& choices);
@@ -96,6 +102,7 @@ class WriterActor final : public Actor {
   std::string name_;
   PendingCall pending_{world_, name_, [this] { call_was_cut_short(); }};
   std::unique_ptr<WriterSubject> subject_;
+  bool is_half_ = false;
   Call call_;
   uint64_t accepted_ = 0;  // by all that was answered
   uint64_t largest_owned_ = 0;

@@ -143,8 +143,10 @@ Task<void> WriterCalls::close(WriterActor& a) {
   if (!well) co_return;
   all_came_out(a);
   const bool ends = a.subject_->has_descriptor() && !a.subject_->is_file();
-  const bool lent = a.subject_->kind == SinkKind::kLentPipe;
-  a.expect(!ends || lent || a.subject_->record->outlet->ended(), "closed, and no end to be seen");
+  const bool open_elsewhere = a.subject_->kind == SinkKind::kLentPipe ||
+                              (a.subject_->duplicated != nullptr && *a.subject_->duplicated);
+  a.expect(!ends || open_elsewhere || a.subject_->record->outlet->ended(),
+           "closed, and no end to be seen");
 }
 
 Task<void> WriterCalls::release(WriterActor& a) {

@@ -92,6 +92,17 @@ SinkKind pick_kind(Choices& choices) {
   return static_cast<SinkKind>(choices.below(kSinkKinds));
 }
 
+std::unique_ptr<WriterSubject> plan_writer(Choices& choices) {
+  auto subject = std::make_unique<WriterSubject>();
+  subject->options = make_options(choices);
+  subject->record = std::make_shared<SinkRecord>();
+  subject->dropped = std::make_shared<std::optional<DroppedBytes>>();
+  subject->options.on_drop = [dropped = subject->dropped](const DroppedBytes& bytes) {
+    *dropped = bytes;
+  };
+  return subject;
+}
+
 bool needs_ring(SinkKind kind) {
   return kind != SinkKind::kInstant && kind != SinkKind::kString && kind != SinkKind::kCord;
 }
@@ -199,13 +210,7 @@ std::unique_ptr<WriterSubject> make_writer_subject(World& world, Choices& choice
 }
 
 std::unique_ptr<WriterSubject> make_writer_subject(World& world, size_t ring, Choices& choices) {
-  auto subject = std::make_unique<WriterSubject>();
-  subject->options = make_options(choices);
-  subject->record = std::make_shared<SinkRecord>();
-  subject->dropped = std::make_shared<std::optional<DroppedBytes>>();
-  subject->options.on_drop = [dropped = subject->dropped](const DroppedBytes& bytes) {
-    *dropped = bytes;
-  };
+  auto subject = plan_writer(choices);
   subject->kind = pick_kind(choices);
   if (world.ring(ring) == nullptr && needs_ring(subject->kind)) subject->kind = SinkKind::kString;
   if (needs_ring(subject->kind)) {
@@ -213,6 +218,15 @@ std::unique_ptr<WriterSubject> make_writer_subject(World& world, size_t ring, Ch
     subject->ring_generation = world.ring_generation(ring);
   }
   subject->writer.emplace(make_writer(world, *subject, choices));
+  world.at_the_end([record = subject->record] { return record->last_look(); });
+  return subject;
+}
+
+std::unique_ptr<WriterSubject> plan_writer_half(World& world, size_t ring, Choices& choices) {
+  auto subject = plan_writer(choices);
+  subject->kind = SinkKind::kSocket;
+  subject->ring = ring;
+  subject->ring_generation = world.ring_generation(ring);
   world.at_the_end([record = subject->record] { return record->last_look(); });
   return subject;
 }

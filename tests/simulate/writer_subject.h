@@ -65,6 +65,8 @@ struct WriterSubject {
   std::optional<size_t> ring;  // that it is on
   uint64_t ring_generation = 0;
   std::shared_ptr<SinkRecord> record;
+  // It is half of a Stream, and a duplicate of its descriptor lives on.
+  std::shared_ptr<bool> duplicated;
   // Where the Writer says that it drops bytes.
   std::shared_ptr<std::optional<DroppedBytes>> dropped;
   std::optional<Writer> writer;
@@ -88,6 +90,8 @@ struct WriterSubject {
 std::unique_ptr<WriterSubject> make_writer_subject(World& world, Choices& choices);
 // On this Ring, if it needs one.
 std::unique_ptr<WriterSubject> make_writer_subject(World& world, size_t ring, Choices& choices);
+// All but the Writer and its outlet: it is to be half of a Stream on this Ring.
+std::unique_ptr<WriterSubject> plan_writer_half(World& world, size_t ring, Choices& choices);
 
 }  // namespace bufio::simulate
 
