@@ -43,6 +43,7 @@ uring::Ring* ReaderActor::live_ring() {
 }
 
 Situation ReaderActor::situation() const {
+  subject_->look_at_break();
   const Reader& reader = *subject_->reader;
   return {*subject_->text, pos_, reader.pos(), subject_->options.max_buffer_size,
           reader.source_ended()};
@@ -98,6 +99,7 @@ void ReaderActor::lend(std::string_view view) {
 void ReaderActor::check() {
   if (subject_ == nullptr || !subject_->reader || closed_) return;
   const Reader& reader = *subject_->reader;
+  subject_->look_at_break();
   const uint64_t pos = reader.pos();
   const bool waiting = calling() && !call_.task.ended();
   if (waiting) {

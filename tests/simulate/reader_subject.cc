@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "absl/strings/escaping.h"
 #include "bufio/chain.h"
 #include "bufio/descriptor.h"
 #include "bufio/memory.h"
@@ -201,7 +202,7 @@ Reader adapt(World& world, ReaderSubject& subject, Reader reader, Choices& choic
   constexpr char kNowhere[] = "xyz";
   std::shared_ptr<const std::string> text = subject.text;
   subject.inner_text = text;
-  switch (choices.below(7)) {
+  switch (choices.below(11)) {
     case 5: {
       const size_t n = choices.below(static_cast<uint32_t>(text->size()) + 1);
       subject.text = std::make_shared<const std::string>(text->substr(0, n));
@@ -211,6 +212,19 @@ Reader adapt(World& world, ReaderSubject& subject, Reader reader, Choices& choic
       constexpr char kFront[] = "a\nb";
       subject.text = std::make_shared<const std::string>(kFront + *text);
       return chain(read_string(kFront, subject.options), std::move(reader));
+    }
+    case 7:
+    case 8:
+    case 9:
+    case 10: {
+      // Bytes of the text itself, or what may begin in it.
+      const size_t from = choices.below(static_cast<uint32_t>(text->size()) + 1);
+      std::string delimiter = text->substr(from, 1 + choices.below(4));
+      if (delimiter.empty() || choices.one_in(4)) delimiter += kNowhere;
+      subject.text = std::make_shared<const std::string>(text->substr(0, text->find(delimiter)));
+      world.note("   until ", absl::CHexEscape(delimiter));
+      if (text->size() > subject.text->size()) subject.delimiter = delimiter;
+      return until(std::move(reader), delimiter);
     }
     case 0:
       if (subject.error == 0) return take_exactly(std::move(reader), text->size());

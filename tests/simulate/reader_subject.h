@@ -57,6 +57,8 @@ struct ReaderSubject {
   bool adapted = false;
   // That one's, which a Reader over a view points to.
   std::shared_ptr<const std::string> inner_text;
+  // What the adaptor ends in front of, if it is `until`.
+  std::string delimiter;
 
   // The buffers that it reads into, if they are not its own.
   std::optional<uring::BufferPool> pool;
@@ -64,6 +66,14 @@ struct ReaderSubject {
   std::optional<Reader> reader;
   std::unique_ptr<Lines> lines;
   LineOptions line_options;
+
+  // A source that breaks off within the delimiter has not shown one: what there is of it is text.
+  void look_at_break() {
+    if (delimiter.empty() || !reader || reader->status().ok()) return;
+    const uint64_t end = reader->pos() + reader->available();
+    if (end <= text->size() || end >= text->size() + delimiter.size()) return;
+    text = std::make_shared<const std::string>(inner_text->substr(0, static_cast<size_t>(end)));
+  }
 
   bool is_file() const {
     return kind == SourceKind::kFile || kind == SourceKind::kOffload ||
