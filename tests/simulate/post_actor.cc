@@ -58,6 +58,7 @@ void PostActor::begin(Choices& choices) {
   if (!poster.ok()) return expect(false, poster.status().ToString());
   world_.note(name_, ": posts to ring ", ring_);
   poster_ = *std::move(poster);
+  ring_goes_ = false;
   record_ = std::make_shared<Record>(world_);
   record_->name = name_;
 }
@@ -95,7 +96,7 @@ void PostActor::act(Choices& choices) {
 
 // The loop sleeps, and only a post may wake it; one that is under way has done so, or nothing will.
 bool PostActor::idle() {
-  if (record_ == nullptr || ring_gone_now() || record_->run != record_->posted) return false;
+  if (record_ == nullptr || ring_goes_ || record_->run != record_->posted) return false;
   post(/*again=*/false);
   return true;
 }

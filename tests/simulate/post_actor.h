@@ -28,6 +28,7 @@ class PostActor final : public Actor {
   std::string name() const override { return name_; }
   void act(Choices& choices) override;
   bool idle() override;
+  void ring_goes(size_t ring) override { ring_goes_ |= ring == ring_; }
   void ring_gone(size_t ring) override;
   bool wind_up() override;
   void let_go() override;
@@ -59,6 +60,7 @@ class PostActor final : public Actor {
   std::string name_;
   size_t ring_ = 0;
   uint64_t ring_generation_ = 0;
+  bool ring_goes_ = false;  // it takes no more posts, though it may still sleep
   uring::Poster poster_;
   std::shared_ptr<Record> record_;
   // While winding up: how many had run, and for how many rounds no more have.
