@@ -38,6 +38,22 @@ class ScopeActor::Alive {
   Source* source_ = nullptr;
 };
 
+// A child of the scope that is tested, while it runs.
+class ScopeActor::Running {
+ public:
+  explicit Running(ScopeActor& actor) : actor_(actor) {
+    ++actor_.running_;
+    actor_.expect(actor_.max_running_ == 0 || actor_.running_ <= actor_.max_running_,
+                  "more children run than may");
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() { --actor_.running_; }
+
+ private:
+  ScopeActor& actor_;
+};
+
 void ScopeActor::expect(bool holds, std::string_view what) {
   if (!holds) world_.fail(absl::StrCat(name_, ": ", uring::as_absl(what)));
 }
@@ -53,6 +69,21 @@ void ScopeActor::check() {
   }
   if (!scope_) return expect(alive_ == 0, "a child has outlived its scope");
   expect(scope_->waiting() <= scope_->running(), "more wait than there are");
+  if (!ring_gone_now()) look_at_end();
+}
+
+// The loop looks at its timers in every turn; the one that was under way may have done so before.
+void ScopeActor::look_at_end() {
+  const uint64_t turns = world_.turns(ring_);
+  const bool late = has_deadline_ && world_.system().kernel().now() >= deadline_;
+  if (late && !late_since_) late_since_ = turns;
+  if (late_since_ && turns > *late_since_ + 1) {
+    expect(scope_->cancelled(), "its deadline has passed, and it goes on");
+  }
+  if (!scope_->cancelled()) return;
+  expect(token_.stop_requested(), "cancelled, and nobody was asked to stop");
+  if (!cancelled_since_) cancelled_since_ = turns;
+  if (turns > *cancelled_since_ + 1) expect(scope_->running() == 0, "cancelled, and it goes on");
 }
 
 bool ScopeActor::expected(const absl::Status& status) const {
@@ -67,7 +98,10 @@ void ScopeActor::look_at_result(const absl::Status& status) {
     return expect(error_.ok() && ended_ == spawned_, "joined as if nothing had happened");
   }
   if (status == error_) return;
-  if (absl::IsDeadlineExceeded(status)) return expect(has_deadline_, "too late for nobody");
+  if (absl::IsDeadlineExceeded(status)) {
+    const bool late = has_deadline_ && world_.system().kernel().now() >= deadline_;
+    return expect(late, "too late, and it is not");
+  }
   expect(absl::IsCancelled(status) && cancelled_, "joined with " + status.ToString());
 }
 
@@ -113,6 +147,7 @@ Task<absl::Status> ScopeActor::parent(ScopeActor& a, Order order) {
 }
 
 Task<absl::Status> ScopeActor::child(ScopeActor& a, Order order) {
+  Running running(a);
   Alive alive(a);
   Task<absl::Status> work = order.nested > 0 ? parent(a, order) : read(a, order);
   absl::Status status = co_await std::move(work);
@@ -153,16 +188,20 @@ void ScopeActor::open_scope(Choices& choices) {
   uring::Ring& ring = *world_.ring(ring_);
   uring::ScopeOptions options;
   options.cancel_on_error = !choices.one_in(3);
-  options.max_running = choices.below(3);
+  options.max_running = max_running_ = choices.below(3);
   has_deadline_ = choices.one_in(3);
-  if (has_deadline_) options.deadline = ring.now() + hours(1);
+  deadline_ = ring.now() + hours(1);
+  if (has_deadline_) options.deadline = deadline_;
   world_.note(name_, ": a scope of ", options.max_running, " on ring ", ring_,
               has_deadline_ ? ", with an hour's time" : "");
   alive_ = 0;
   spawned_ = ended_ = 0;
   error_ = absl::OkStatus();
   cancelled_ = false;
+  late_since_.reset();
+  cancelled_since_.reset();
   scope_.emplace(ring, options);
+  token_ = scope_->stop_token();
 }
 
 void ScopeActor::close_scope() {

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +22,7 @@
 #include "tests/simulate/world.h"
 #include "uring/scope.h"
 #include "uring/task.h"
+#include "uring/time.h"
 
 namespace bufio::simulate {
 
@@ -51,11 +53,13 @@ class ScopeActor final : public Actor {
     uint32_t nested = 0;  // children of its own, in a scope with an hour's time
   };
   class Alive;
+  class Running;
 
   void begin(Choices& choices);
   void open_scope(Choices& choices);
   void close_scope();
   void spawn(Choices& choices);
+  void look_at_end();
   void look_at_result(const absl::Status& status);
   void expect(bool holds, std::string_view what);
   bool ring_gone_now() const { return ring_generation_ != world_.ring_generation(ring_); }
@@ -76,9 +80,15 @@ class ScopeActor final : public Actor {
   // Of the scope:
   size_t alive_ = 0;  // children that have begun and not ended
   uint64_t spawned_ = 0;
-  uint64_t ended_ = 0;  // by themselves
-  absl::Status error_;  // the first of a child
+  uint64_t ended_ = 0;      // by themselves
+  absl::Status error_;      // the first of a child
+  size_t running_ = 0;      // of its own children, begun and not ended
+  size_t max_running_ = 0;  // 0: no limit
   bool has_deadline_ = false;
+  uring::TimePoint deadline_;
+  std::optional<uint64_t> late_since_;  // so many turns
+  std::optional<uint64_t> cancelled_since_;
+  std::stop_token token_;
   bool cancelled_ = false;
   std::optional<uring::Scope> scope_;
   PendingCall joining_{world_, name_, [] {}};

@@ -94,6 +94,7 @@ void World::turn(size_t index) {
   // over from within.
   if (system_->held() || (!waits && !busy)) uring::spawn(*ring, nothing());
   core.turn();
+  ++rings_[index].turns;
 }
 
 bool World::feed_anybody() {

@@ -61,6 +61,8 @@ class World {
   void turn(size_t index);
   // Which one was turned last; it may be sleeping.
   size_t turned() const { return turned_; }
+  // How many turns the ring has made.
+  uint64_t turns(size_t index) const { return rings_[index].turns; }
 
   // --- streams -----------------------------------------------------------------------------------
   // A pipe or socket from which `text` will come, and the descriptor to read it from, which is to
@@ -132,6 +134,7 @@ class World {
   struct RingPlace {
     std::optional<uring::Ring> ring;
     uint64_t generation = 0;
+    uint64_t turns = 0;
   };
 
   void take_kernel_trace();
