@@ -72,13 +72,15 @@ void ScopeActor::check() {
   if (!ring_gone_now()) look_at_end();
 }
 
-// The loop looks at its timers in every turn; the one that was under way may have done so before.
+// The loop looks at its timers and its post in every turn; the one that was under way may have done
+// so before.
 void ScopeActor::look_at_end() {
   const uint64_t turns = world_.turns(ring_);
   const bool late = has_deadline_ && world_.system().kernel().now() >= deadline_;
-  if (late && !late_since_) late_since_ = turns;
-  if (late_since_ && turns > *late_since_ + 1) {
-    expect(scope_->cancelled(), "its deadline has passed, and it goes on");
+  if ((late || stop_.stop_requested()) && !due_since_) due_since_ = turns;
+  if (due_since_ && turns > *due_since_ + 1) {
+    expect(scope_->cancelled(),
+           late ? "its deadline has passed, and it goes on" : "it was stopped, and it goes on");
   }
   if (!scope_->cancelled()) return;
   expect(token_.stop_requested(), "cancelled, and nobody was asked to stop");
@@ -169,6 +171,7 @@ void ScopeActor::begin(Choices& choices) {
   ring_ = choices.below(static_cast<uint32_t>(world_.rings()));
   ring_generation_ = world_.ring_generation(ring_);
   if (world_.ring(ring_) == nullptr) return;
+  ring_goes_ = false;
   for (Source& source : sources_) {
     source.size = choices.below(400);
     source.pos = 0;
@@ -198,7 +201,10 @@ void ScopeActor::open_scope(Choices& choices) {
   spawned_ = ended_ = 0;
   error_ = absl::OkStatus();
   cancelled_ = false;
-  late_since_.reset();
+  due_since_.reset();
+  stop_ = std::stop_source();
+  has_stop_ = choices.one_in(3);
+  if (has_stop_) options.stop = stop_.get_token();
   cancelled_since_.reset();
   scope_.emplace(ring, options);
   token_ = scope_->stop_token();
@@ -208,6 +214,27 @@ void ScopeActor::close_scope() {
   joining_.drop();
   scope_.reset();
   expect(alive_ == 0, "a child has outlived its scope");
+}
+
+void ScopeActor::cancel(Choices& choices) {
+  if (has_stop_ && choices.one_in(2)) return stop();
+  world_.note(name_, ": cancels");
+  cancelled_ = true;
+  scope_->cancel();
+}
+
+void ScopeActor::stop() {
+  world_.note(name_, ": the scope is stopped");
+  cancelled_ = true;
+  stop_.request_stop();
+}
+
+// The loop sleeps for as long as somebody may stop the scope.
+bool ScopeActor::idle() {
+  const bool waits = scope_ && has_stop_ && !stop_.stop_requested();
+  if (!waits || ring_goes_ || world_.turned() != ring_) return false;
+  stop();
+  return true;
 }
 
 void ScopeActor::spawn(Choices& choices) {
@@ -237,10 +264,8 @@ void ScopeActor::act(Choices& choices) {
       if (!joining_.made()) return;
       return choices.one_in(2) ? joining_.destroy("destroyed") : joining_.end_race();
     case 3:
-      if (!choices.one_in(3)) return;
-      world_.note(name_, ": cancels");
-      cancelled_ = true;
-      return scope_->cancel();
+      if (choices.one_in(3)) cancel(choices);
+      return;
     case 4:
       if (!choices.one_in(3)) return;
       world_.note(name_, ": the scope is destroyed");

@@ -34,6 +34,8 @@ class ScopeActor final : public Actor {
   std::string name() const override { return name_; }
   void act(Choices& choices) override;
   void check() override;
+  bool idle() override;
+  void ring_goes(size_t ring) override { ring_goes_ |= ring == ring_; }
   bool wind_up() override;
   void let_go() override;
 
@@ -58,6 +60,8 @@ class ScopeActor final : public Actor {
   void begin(Choices& choices);
   void open_scope(Choices& choices);
   void close_scope();
+  void stop();
+  void cancel(Choices& choices);
   void spawn(Choices& choices);
   void look_at_end();
   void look_at_result(const absl::Status& status);
@@ -75,6 +79,7 @@ class ScopeActor final : public Actor {
   std::string name_;
   size_t ring_ = 0;
   uint64_t ring_generation_ = 0;
+  bool ring_goes_ = false;
   Source sources_[2];
   bool begun_ = false;
   // Of the scope:
@@ -86,9 +91,11 @@ class ScopeActor final : public Actor {
   size_t max_running_ = 0;  // 0: no limit
   bool has_deadline_ = false;
   uring::TimePoint deadline_;
-  std::optional<uint64_t> late_since_;  // so many turns
+  bool has_stop_ = false;
+  std::stop_source stop_;
+  std::optional<uint64_t> due_since_;  // so many turns: it is late, or was stopped
   std::optional<uint64_t> cancelled_since_;
-  std::stop_token token_;
+  std::stop_token token_;  // the scope's own
   bool cancelled_ = false;
   std::optional<uring::Scope> scope_;
   PendingCall joining_{world_, name_, [] {}};
