@@ -31,7 +31,7 @@ struct UntilOptions {
 // Ends in front of the first `delimiter` (one byte or more), which may be split over any number of
 // reads. When it has been read to its end and goes, the parent stands behind the delimiter; when it
 // goes before, behind what was consumed. Bytes that may yet turn out to be the delimiter's first
-// ones are not shown.
+// ones are not shown, unless the parent ends or fails behind them: then they are none.
 //   parent    a Reader&, which is borrowed, or a Reader&&, which goes with this one
 //   pos       is the parent's
 //   cost      each byte is searched once; bytes are not copied; a fill that is satisfied: that of
