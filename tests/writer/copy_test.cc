@@ -63,8 +63,7 @@ TEST_P(CopyFrom, NoMoreThanAskedFor) {
 }
 
 class CopyTo : public RingTest, public ::testing::WithParamInterface<SinkKind> {};
-INSTANTIATE_TEST_SUITE_P(All, CopyTo, ::testing::ValuesIn(testing::kAllSinks),
-                         [](const auto& each) { return testing::sink_name(each.param); });
+INSTANTIATE_EVERY_SINK(CopyTo);
 
 TEST_P(CopyTo, WhatWasWrittenBeforeComesFirst) {
   std::string text = pattern(500000);

@@ -67,8 +67,7 @@ TEST_P(HandOverFrom, AllOfItArrives) {
 }
 
 class HandOverTo : public RingTest, public ::testing::WithParamInterface<SinkKind> {};
-INSTANTIATE_TEST_SUITE_P(All, HandOverTo, ::testing::ValuesIn(testing::kAllSinks),
-                         [](const auto& each) { return testing::sink_name(each.param); });
+INSTANTIATE_EVERY_SINK(HandOverTo);
 
 // The Writer has shares in buffers that the Reader has long left.
 TEST_P(HandOverTo, ASlowSinkSeesWhatTheReaderHad) {

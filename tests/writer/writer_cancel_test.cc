@@ -333,8 +333,7 @@ TEST_P(EveryCall, CancelledAgainAndAgainDropsNoByteAndRepeatsNone) {
 // --- the calls that end it -----------------------------------------------------------------------
 
 class EveryEnd : public ::testing::TestWithParam<SinkKind> {};
-INSTANTIATE_TEST_SUITE_P(All, EveryEnd, ::testing::ValuesIn(testing::kAllSinks),
-                         [](const auto& each) { return testing::sink_name(each.param); });
+INSTANTIATE_EVERY_SINK(EveryEnd);
 
 Task<Went> close_writer(Writer& writer, std::string_view, uint64_t) {
   absl::Status status = co_await writer.close();

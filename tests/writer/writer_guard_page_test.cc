@@ -48,8 +48,7 @@ absl::StatusOr<uring::Ring> make_ring(GuardMemory& memory, WatchingKernel& kerne
 }
 
 class WriterGuardPageTest : public ::testing::TestWithParam<SinkKind> {};
-INSTANTIATE_TEST_SUITE_P(All, WriterGuardPageTest, ::testing::ValuesIn(testing::kAllSinks),
-                         [](const auto& each) { return testing::sink_name(each.param); });
+INSTANTIATE_EVERY_SINK(WriterGuardPageTest);
 
 TEST_P(WriterGuardPageTest, NothingIsReadThatWasGivenBack) {
   const std::string text = pattern(60000);

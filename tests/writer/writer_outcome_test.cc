@@ -41,8 +41,7 @@ class EverySink : public RingTest, public ::testing::WithParamInterface<SinkKind
     return call.result();
   }
 };
-INSTANTIATE_TEST_SUITE_P(All, EverySink, ::testing::ValuesIn(testing::kAllSinks),
-                         [](const auto& each) { return testing::sink_name(each.param); });
+INSTANTIATE_EVERY_SINK(EverySink);
 
 Task<absl::Status> write_pieces(Writer& writer, std::string_view text, size_t piece) {
   for (size_t at = 0; at < text.size(); at += piece) {

@@ -50,6 +50,11 @@ inline std::string sink_name(SinkKind kind) {
   return kNames[static_cast<int>(kind)];
 }
 
+#define INSTANTIATE_EVERY_SINK(suite)                               \
+  INSTANTIATE_TEST_SUITE_P(                                         \
+      All, suite, ::testing::ValuesIn(::bufio::testing::kAllSinks), \
+      [](const auto& each) { return ::bufio::testing::sink_name(each.param); })
+
 inline bool is_file(SinkKind kind) { return kind <= SinkKind::kAppendedFile; }
 inline bool is_socket(SinkKind kind) { return kind >= SinkKind::kUnixSocket; }
 
