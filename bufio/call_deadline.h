@@ -32,11 +32,10 @@ class CallDeadline {
     if (ring.now() >= alarm_->at) return alarm_->state.deadline_expired();
     ring.timers().schedule(*alarm_, alarm_->at);
   }
-  // It does so no more.
-  void stop(uring::RingCore& ring) {
-    if (scheduled()) ring.timers().cancel(*alarm_);
+  // It does so no more. Who has no Ring has never waited.
+  void stop(uring::RingCore* ring) {
+    if (alarm_ && alarm_->scheduled()) ring->timers().cancel(*alarm_);
   }
-  bool scheduled() const { return alarm_ && alarm_->scheduled(); }
 
  private:
   static constexpr uring::TimePoint kNever = uring::TimePoint::max();

@@ -99,7 +99,7 @@ size_t ReaderState::buffer_limit() const {
 
 void ReaderState::wake(FillRequest& request) {
   request.done_ = true;
-  if (deadline_.scheduled()) deadline_.stop(*ring_);
+  deadline_.stop(ring_.get());
   request.call_ended();
 }
 
@@ -107,7 +107,7 @@ void ReaderState::wake(FillRequest& request) {
 void ReaderState::leave(FillRequest& request) {
   if (pending_ == &request) {
     pending_ = nullptr;
-    if (deadline_.scheduled()) deadline_.stop(*ring_);
+    deadline_.stop(ring_.get());
     call_left();
   }
   request.waiter_.unlink();
@@ -129,7 +129,7 @@ bool ReaderState::hold(FillRequest& request) {
 void ReaderState::pause(FillRequest& request) {
   if (pending_ != &request || request.done_) return;
   request.done_ = true;
-  if (deadline_.scheduled()) deadline_.stop(*ring_);
+  deadline_.stop(ring_.get());
   call_left();
 }
 

@@ -124,7 +124,7 @@ void WriterState::progress() {
 
 void WriterState::wake(WriteRequest& request) {
   request.done_ = true;
-  if (deadline_.scheduled()) deadline_.stop(*ring_);
+  deadline_.stop(ring_.get());
   request.call_ended();
 }
 
@@ -132,7 +132,7 @@ void WriterState::wake(WriteRequest& request) {
 void WriterState::leave(WriteRequest& request) {
   if (pending_ == &request) {
     pending_ = nullptr;
-    if (deadline_.scheduled()) deadline_.stop(*ring_);
+    deadline_.stop(ring_.get());
     refresh();
   }
   request.waiter_.unlink();
