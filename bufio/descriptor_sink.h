@@ -22,6 +22,7 @@
 #include "bufio/writer_state.h"
 #include "uring/descriptor.h"
 #include "uring/frame_allocator.h"
+#include "uring/prefetch.h"
 #include "uring/ref.h"
 #include "uring/sync_operation.h"
 #include "uring/write_operation.h"
@@ -55,6 +56,7 @@ class DescriptorSink final : public WriterState,
   void write_completed(uring::WriteOperation& write) override;
   void write_released(uring::WriteOperation& write) override;
   void write_stranded(uring::WriteOperation& write) override;
+  void prefetch_for_write() const override { uring::prefetch(this, sizeof *this); }
   void sync_completed(uring::SyncOperation& sync) override;
   void sync_stranded(uring::SyncOperation& sync) override;
   void transferred(int32_t result) override;

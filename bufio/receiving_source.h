@@ -37,6 +37,7 @@
 #include "uring/descriptor_kind.h"
 #include "uring/pool_core.h"
 #include "uring/pooled_read.h"
+#include "uring/prefetch.h"
 #include "uring/ref.h"
 
 namespace bufio {
@@ -78,6 +79,7 @@ class ReceivingSource final : public ReaderState, public uring::PooledRead::Obse
                      size_t size) override;
   void read_completed(uring::PooledRead& read) override;
   void read_stranded(uring::PooledRead& read) override;
+  void prefetch_for_read() const override { uring::prefetch(this, sizeof *this); }
 
   uring::Ref<uring::PoolCore> pool_;
   uring::Ref<uring::Descriptor> descriptor_;

@@ -72,6 +72,10 @@ class Operation : public RefCounted<Operation>,
   // from the run loop, for orphans too. Must not resume coroutines; it may make them ready.
   virtual void completed(int32_t result, uint32_t flags, bool terminal) = 0;
 
+  // A completion is about to be delivered: a moment to prefetch what completed() will touch besides
+  // the operation. Must do nothing else.
+  virtual void prefetch_owner() const {}
+
   // The Ring cannot go on (RingCore::status): no completion will come, and the request counts as in
   // flight for ever. Must tell whoever waits. What the request points at is leaked.
   virtual void stranded() = 0;

@@ -51,6 +51,8 @@ class PooledRead final : public Operation, private BufferWaiter {
     virtual void read_completed(PooledRead& read) = 0;
     // The Ring cannot go on: no completion will ever come.
     virtual void read_stranded(PooledRead& read) = 0;
+    // One of the others is about to be called: see Operation::prefetch_owner.
+    virtual void prefetch_for_read() const {}
 
    protected:
     ~Observer() = default;
@@ -102,6 +104,9 @@ class PooledRead final : public Operation, private BufferWaiter {
   void completed(int32_t result, uint32_t flags, bool terminal) override;
   void pick_completed(int32_t result, Ref<Buffer> picked, bool terminal);
   void stranded() override;
+  void prefetch_owner() const override {
+    if (observer_ != nullptr) observer_->prefetch_for_read();
+  }
   void deliver(int32_t result);
   void finish(int32_t result);
 

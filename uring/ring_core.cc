@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "uring/check.h"
+#include "uring/prefetch.h"
 #include "uring/status.h"
 #include "uring/wake_read.h"
 
@@ -293,9 +294,13 @@ void RingCore::turn() {
 
 void RingCore::resume_ready() {
   // What becomes ready while these run waits for the next turn, so that nobody is starved.
+  constexpr size_t kFrame = 256;  // bytes to prefetch: where its state and most awaiters are
   ReadyQueue batch;
   batch.splice_back(ready_);
-  while (Waiter* waiter = batch.pop_front()) waiter->handle().resume();
+  while (Waiter* waiter = batch.pop_front()) {
+    if (const Waiter* next = batch.front()) prefetch(next->handle().address(), kFrame);
+    waiter->handle().resume();
+  }
 }
 
 void RingCore::submit() {
@@ -464,8 +469,32 @@ void RingCore::reap() {
     uint32_t flags = entry.flags;
     io_uring_smp_store_release(queue.khead, head + 1);
     fruitless_enters_ = 0;
+    prefetch_behind(head + 1);
     dispatch(answered, result, flags);
   }
+}
+
+// With a thousand connections most of what completions lead to is not in the processor's cache. So
+// it is asked for a little before it is needed: a request's own memory first, and, once that is
+// there, what the request leads to. `head` is the oldest entry that was not taken.
+void RingCore::prefetch_behind(unsigned head) const {
+  constexpr unsigned kRequestsAhead = 4;
+  constexpr unsigned kOwnersAhead = 2;
+  constexpr size_t kRequest = 256;  // bytes of it; the usual ones are no larger
+  const unsigned there = io_uring_smp_load_acquire(ring_.cq.ktail) - head;
+  if (there > kRequestsAhead) {
+    if (const Operation* operation = answered_by(head + kRequestsAhead)) prefetch(operation, kRequest);
+  }
+  if (there > kOwnersAhead) {
+    if (const Operation* operation = answered_by(head + kOwnersAhead)) operation->prefetch_owner();
+  }
+}
+
+// Whose completion the entry is; null if nobody's.
+const Operation* RingCore::answered_by(unsigned entry) const {
+  const io_uring_cq& queue = ring_.cq;
+  const uint32_t index = static_cast<uint32_t>(queue.cqes[entry & *queue.kring_mask].user_data) >> 1;
+  return index < slots_.size() ? slots_[index].operation : nullptr;
 }
 
 void RingCore::dispatch(uint64_t answered, int32_t result, uint32_t flags) {

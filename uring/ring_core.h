@@ -164,6 +164,8 @@ class RingCore final : public RefCounted<RingCore> {
   void enter_failed(int error);
   void fail(absl::Status status);
   void reap();
+  void prefetch_behind(unsigned head) const;
+  const Operation* answered_by(unsigned entry) const;
   void dispatch(uint64_t answered, int32_t result, uint32_t flags);
   void deliver_refused();
   void resume_ready();

@@ -56,6 +56,8 @@ class WriteOperation final : public Operation {
     virtual void write_released(WriteOperation& write) = 0;
     // The Ring cannot go on: no completion will ever come.
     virtual void write_stranded(WriteOperation& write) = 0;
+    // One of the others is about to be called: see Operation::prefetch_owner.
+    virtual void prefetch_for_write() const {}
 
    protected:
     ~Observer() = default;
@@ -106,6 +108,9 @@ class WriteOperation final : public Operation {
   void notified(int32_t usage);
   void release_pieces();
   void stranded() override;
+  void prefetch_owner() const override {
+    if (observer_ != nullptr) observer_->prefetch_for_write();
+  }
 
   // What a write of several pieces has besides. Most have one: with as many writes in flight as
   // there are connections, what each of them touches is worth counting.
