@@ -24,6 +24,8 @@ uint64_t user_data(uint32_t slot, uint32_t generation, Answers answers) {
   return uint64_t{generation} << 32 | uint64_t{slot} << 1 | static_cast<uint64_t>(answers);
 }
 
+uint32_t slot_of(uint64_t user_data) { return static_cast<uint32_t>(user_data) >> 1; }
+
 // Failed system calls in a row without a completion in between: how many before each is followed by
 // a millisecond of sleep, and how many before we believe that they will go on failing, a second
 // later.
@@ -293,8 +295,8 @@ void RingCore::turn() {
 }
 
 void RingCore::resume_ready() {
-  // What becomes ready while these run waits for the next turn, so that nobody is starved.
   constexpr size_t kFrame = 256;  // bytes to prefetch: where its state and most awaiters are
+  // What becomes ready while these run waits for the next turn, so that nobody is starved.
   ReadyQueue batch;
   batch.splice_back(ready_);
   while (Waiter* waiter = batch.pop_front()) {
@@ -483,22 +485,24 @@ void RingCore::prefetch_behind(unsigned head) const {
   constexpr size_t kRequest = 256;  // bytes of it; the usual ones are no larger
   const unsigned there = io_uring_smp_load_acquire(ring_.cq.ktail) - head;
   if (there > kRequestsAhead) {
-    if (const Operation* operation = answered_by(head + kRequestsAhead)) prefetch(operation, kRequest);
+    const Operation* operation = answered_by(head + kRequestsAhead);
+    if (operation != nullptr) prefetch(operation, kRequest);
   }
   if (there > kOwnersAhead) {
-    if (const Operation* operation = answered_by(head + kOwnersAhead)) operation->prefetch_owner();
+    const Operation* operation = answered_by(head + kOwnersAhead);
+    if (operation != nullptr) operation->prefetch_owner();
   }
 }
 
 // Whose completion the entry is; null if nobody's.
 const Operation* RingCore::answered_by(unsigned entry) const {
   const io_uring_cq& queue = ring_.cq;
-  const uint32_t index = static_cast<uint32_t>(queue.cqes[entry & *queue.kring_mask].user_data) >> 1;
+  const uint32_t index = slot_of(queue.cqes[entry & *queue.kring_mask].user_data);
   return index < slots_.size() ? slots_[index].operation : nullptr;
 }
 
 void RingCore::dispatch(uint64_t answered, int32_t result, uint32_t flags) {
-  auto index = static_cast<uint32_t>(answered) >> 1;
+  const uint32_t index = slot_of(answered);
   auto generation = static_cast<uint32_t>(answered >> 32);
   if (index >= slots_.size()) {
     ++stats_.stale_completions;
