@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <random>
 #include <string>
 #include <utility>
@@ -171,6 +172,17 @@ TEST_F(Turn, SteadyStateAllocatesNoOperationAfresh) {
   const uint64_t before = frame_allocator_stats().fresh;
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(run());
   EXPECT_EQ(frame_allocator_stats().fresh, before);
+}
+
+// A request that is started again may be of another kind, and newer liburings set only what the new
+// one names: flags of the old one would be refused, or mean something else.
+TEST_F(Turn, RequestThatIsFilledInAnewHasNothingOfTheOneBefore) {
+  ASSERT_NO_FATAL_FAILURE(make_ring());
+  const Ref<Request> reused = request();
+  std::memset(&reused->blank_entry(), 0xff, sizeof(io_uring_sqe));
+  const io_uring_sqe& entry = reused->blank_entry();
+  const io_uring_sqe blank = {};
+  EXPECT_EQ(std::memcmp(&entry, &blank, sizeof blank), 0);
 }
 
 // --- the bound on requests in flight -------------------------------------------------------------

@@ -141,13 +141,14 @@ class Request final : public Operation {
   }
 
   // --- one of these, then start()
+  io_uring_sqe& blank_entry() { return blank_sqe(); }
   io_uring_sqe& entry() { return sqe(); }
   Request& nop() {
-    io_uring_prep_nop(&sqe());
+    io_uring_prep_nop(&blank_sqe());
     return *this;
   }
   Request& read(int fd, unsigned length = sizeof bytes_) {
-    io_uring_prep_read(&sqe(), fd, bytes_, length, static_cast<__u64>(-1));
+    io_uring_prep_read(&blank_sqe(), fd, bytes_, length, static_cast<__u64>(-1));
     return *this;
   }
   // Notes itself in `log` when it is completed.

@@ -61,10 +61,16 @@ class Operation : public RefCounted<Operation>,
   virtual size_t pinned_bytes() const = 0;
 
  protected:
-  Operation() { std::memset(entry_, 0, sizeof entry_); }
+  Operation() = default;
 
   // The request, as it is copied into the submission queue: fill it in with liburing's prep
-  // functions before start. `user_data` is the Ring's.
+  // functions before each start. Nothing is left of the request before it: since liburing 2.6 those
+  // functions set only what they name, and not the flags. `user_data` is the Ring's.
+  io_uring_sqe& blank_sqe() {
+    std::memset(entry_, 0, sizeof entry_);
+    return sqe();
+  }
+  // As it was filled in.
   io_uring_sqe& sqe() { return *reinterpret_cast<io_uring_sqe*>(entry_); }
 
   // One completion: `result` and `flags` as in the CQE; `terminal` when the kernel is done with the

@@ -17,7 +17,7 @@ class PollOperation final : public ResultOperation {
   size_t pinned_bytes() const override { return 0; }
 
  private:
-  void prepare() override { io_uring_prep_poll_add(&sqe(), descriptor_->fd(), events_); }
+  void prepare() override { io_uring_prep_poll_add(&blank_sqe(), descriptor_->fd(), events_); }
 
   Ref<Descriptor> descriptor_;
   unsigned events_;

@@ -44,7 +44,7 @@ void PooledRead::receive(size_t length) {
 
 void PooledRead::send_pick() {
   step_ = Step::kPicking;
-  io_uring_sqe* entry = &sqe();
+  io_uring_sqe* entry = &blank_sqe();
   repeats_ =
       receiving_ && length_ == pool_->buffer_size() && pool_->repeats() != PoolCore::Repeats::kNo;
   io_uring_prep_recv(entry, descriptor_->fd(), nullptr, repeats_ ? 0 : length_, 0);
@@ -61,7 +61,7 @@ void PooledRead::end_pick() {
 
 void PooledRead::send_poll() {
   step_ = Step::kPolling;
-  io_uring_prep_poll_add(&sqe(), descriptor_->fd(), POLLIN);
+  io_uring_prep_poll_add(&blank_sqe(), descriptor_->fd(), POLLIN);
   pool_->ring().start(*this);
 }
 
@@ -78,7 +78,7 @@ void PooledRead::granted(Ref<Buffer> buffer) {
 
 void PooledRead::send_read() {
   step_ = Step::kReading;
-  io_uring_sqe* entry = &sqe();
+  io_uring_sqe* entry = &blank_sqe();
   char* data = buffer_->data() + pool_->headroom();
   auto length = static_cast<unsigned>(length_);
   int fd = descriptor_->fd();

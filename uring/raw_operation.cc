@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "uring/check.h"
 #include "uring/ring_core.h"
@@ -12,8 +11,7 @@ namespace uring::internal {
 
 io_uring_sqe& RawRequest::entry() {
   URING_CHECK(idle(), "a raw operation was started while it is in flight");
-  std::memset(&sqe(), 0, sizeof(io_uring_sqe));
-  return sqe();
+  return blank_sqe();
 }
 
 void RawRequest::start() {

@@ -36,7 +36,7 @@ void ReadOperation::read(Target target, bool offload, bool expect_inline) {
 }
 
 void ReadOperation::send_read() {
-  io_uring_sqe* entry = &sqe();
+  io_uring_sqe* entry = &blank_sqe();
   char* data = target_.buffer->data() + target_.offset;
   auto length = static_cast<unsigned>(std::min(target_.length, kMaxLength));
   int fd = descriptor_->fd();
@@ -59,7 +59,7 @@ void ReadOperation::send_read() {
 
 void ReadOperation::send_poll() {
   expect_inline_completion(false);
-  io_uring_prep_poll_add(&sqe(), descriptor_->fd(), POLLIN);
+  io_uring_prep_poll_add(&blank_sqe(), descriptor_->fd(), POLLIN);
   ring_->start(*this);
 }
 

@@ -44,7 +44,7 @@ class ResultOperation : public Operation {
  protected:
   ResultOperation(Ref<RingCore> ring, Result kind) : ring_(std::move(ring)), kind_(kind) {}
 
-  // Fills in sqe().
+  // Fills in blank_sqe().
   virtual void prepare() = 0;
   // The completion says `result`. True: the request is to be sent again, as prepare() says.
   virtual bool goes_on(int result);

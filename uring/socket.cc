@@ -51,9 +51,9 @@ class ConnectOperation final : public ResultOperation {
  private:
   void prepare() override {
     if (polling_) {
-      io_uring_prep_poll_add(&sqe(), descriptor_->fd(), POLLOUT);
+      io_uring_prep_poll_add(&blank_sqe(), descriptor_->fd(), POLLOUT);
     } else {
-      io_uring_prep_connect(&sqe(), descriptor_->fd(), address_.get(), address_.size());
+      io_uring_prep_connect(&blank_sqe(), descriptor_->fd(), address_.get(), address_.size());
     }
   }
 

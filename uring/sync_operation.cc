@@ -15,7 +15,7 @@ SyncOperation::SyncOperation(Ref<RingCore> ring, Ref<Descriptor> descriptor, boo
       data_only_(data_only) {}
 
 void SyncOperation::sync() {
-  io_uring_prep_fsync(&sqe(), descriptor_->fd(), data_only_ ? IORING_FSYNC_DATASYNC : 0);
+  io_uring_prep_fsync(&blank_sqe(), descriptor_->fd(), data_only_ ? IORING_FSYNC_DATASYNC : 0);
   ring_->start(*this);
 }
 

@@ -120,7 +120,7 @@ void Transfer::advance(size_t bytes) {
 }
 
 void Transfer::send() {
-  io_uring_sqe* entry = &sqe();
+  io_uring_sqe* entry = &blank_sqe();
   const int fd = descriptor_->fd();
   const bool reads = plan_.way == Way::kRead;
   const __u64 offset = plan_.offset.plus(transferred_).value();
@@ -157,7 +157,7 @@ void Transfer::send() {
 
 void Transfer::send_poll() {
   const short ready = plan_.way == Way::kRead ? POLLIN : POLLOUT;
-  io_uring_prep_poll_add(&sqe(), descriptor_->fd(), static_cast<unsigned>(ready));
+  io_uring_prep_poll_add(&blank_sqe(), descriptor_->fd(), static_cast<unsigned>(ready));
   ring_->start(*this);
 }
 

@@ -74,7 +74,7 @@ void WriteOperation::send_write() {
 }
 
 void WriteOperation::prepare_socket() {
-  io_uring_sqe* entry = &sqe();
+  io_uring_sqe* entry = &blank_sqe();
   int fd = descriptor_->fd();
   bool zero_copy = copying_ == Copying::kZeroCopy;
   if (count_ == 1) {
@@ -92,7 +92,7 @@ void WriteOperation::prepare_socket() {
 }
 
 void WriteOperation::prepare_file() {
-  io_uring_sqe* entry = &sqe();
+  io_uring_sqe* entry = &blank_sqe();
   int fd = descriptor_->fd();
   // An offset of -1 is the descriptor's own position (IORING_FEAT_RW_CUR_POS); the only one that
   // pipes take.
@@ -108,7 +108,7 @@ void WriteOperation::prepare_file() {
 
 void WriteOperation::send_poll() {
   expect_inline_completion(false);
-  io_uring_prep_poll_add(&sqe(), descriptor_->fd(), POLLOUT);
+  io_uring_prep_poll_add(&blank_sqe(), descriptor_->fd(), POLLOUT);
   ring_->start(*this);
 }
 

@@ -99,7 +99,7 @@ TEST_F(GraveyardBound, ThoseHeldBackGoOnInOrderAndAreNotOvertaken) {
 // Pins nothing: harmless as an orphan.
 class Poll final : public Operation {
  public:
-  Poll(Ring& ring, int fd) : ring_(&ring.core()) { io_uring_prep_poll_add(&sqe(), fd, POLLIN); }
+  Poll(Ring& ring, int fd) : ring_(&ring.core()) { io_uring_prep_poll_add(&blank_sqe(), fd, POLLIN); }
   void start() { ring_->start(*this); }
   bool completed() const { return completed_; }
   std::string describe() const override { return "poll"; }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 
 namespace uring::testing {
@@ -13,6 +15,15 @@ T* zeroed(size_t count) {
   void* memory = std::calloc(count, sizeof(T));
   if (memory == nullptr) std::abort();
   return static_cast<T*>(memory);
+}
+
+// Behind the group's number; liburing up to 2.3 calls it `pad`, and later ones `flags`.
+uint16_t flags_of(const io_uring_buf_reg& registration) {
+  uint16_t flags = 0;
+  const char* bytes = reinterpret_cast<const char*>(&registration);
+  std::memcpy(&flags, bytes + offsetof(io_uring_buf_reg, bgid) + sizeof registration.bgid,
+              sizeof flags);
+  return flags;
 }
 
 }  // namespace
@@ -142,7 +153,7 @@ bool SimRing::fixed(unsigned index, const void* data, size_t size) const {
 // --- provided buffers ----------------------------------------------------------------------------
 
 int SimRing::add_group(const io_uring_buf_reg& registration) {
-  if (registration.pad != 0 || registration.resv[0] != 0) return -EINVAL;
+  if (flags_of(registration) != 0 || registration.resv[0] != 0) return -EINVAL;
   if (registration.ring_addr == 0) return -EFAULT;
   if (registration.ring_addr % 4096 != 0 || !std::has_single_bit(registration.ring_entries)) {
     return -EINVAL;
