@@ -4,13 +4,14 @@
 // tree, each on a core of its own, the same load for everybody.
 //
 //   bazel run -c opt //benchmarks:net
-//   bazel run -c opt //benchmarks:net -- --benchmark_filter=echo64/64/
+//   bazel run -c opt //benchmarks:net -- --benchmark_filter=echo64/64
 //
-// Names are case / connections / contestant. The repetitions are interleaved at random, each with a
-// fresh server. A virtual machine runs at one speed now and at another one a second later, so each
-// sample takes turns with hand-written epoll, in slices of 50 ms, and what counts is the multiple
-// of it: targets are ratios of medians of these. A server that answers one wrong byte ends the
-// program. Lines that begin with "net " are for plot_net.sh.
+// Names are case / connections / contestant. A virtual machine runs at one speed now and at another
+// one a second later, so all contestants of a case are there at once, and take turns in slices of
+// 50 ms, each round in another order; those who wait sleep. What counts is each one's multiple of
+// hand-written epoll in the same round: targets are ratios of medians of these. Each repetition has
+// fresh servers. A server that answers one wrong byte ends the program. Lines that begin with
+// "net " are for plot_net.sh.
 //
 // On a machine that others use, too: chrt -f 1 bazel-bin/benchmarks/net, as root.
 
@@ -25,9 +26,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <iomanip>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "benchmarks/batch.h"
@@ -44,8 +47,9 @@ using namespace std::chrono_literals;
 
 constexpr auto kWarmUp = 50ms;
 constexpr auto kSlice = 50ms;
-constexpr int kSlices = 6;
-constexpr unsigned kSecondsPerSample = 60;
+constexpr auto kSettle = 20ms;  // in front of each slice: the others have had the caches
+constexpr size_t kRounds = 8;
+constexpr unsigned kSecondsPerRace = 60;
 
 constexpr const char* kMessages = "messages_per_second";
 
@@ -122,11 +126,6 @@ std::vector<std::string> command(const Case& what, const Contestant& who) {
   return words;
 }
 
-const Contestant& epoll() {
-  return *std::find_if(kContestants.begin(), kContestants.end(),
-                       [](const Contestant& who) { return who.group == Group::kEpoll; });
-}
-
 // A server with its load.
 class Match {
  public:
@@ -138,12 +137,13 @@ class Match {
 
   void play() {
     if (polls_) server_.resume();
+    load_.run(kSettle);
     const bench::LoadResult result = load_.run(kSlice);
     if (polls_) server_.pause();
-    messages_ += static_cast<double>(result.messages);
-    seconds_ += result.seconds;
+    rates_.push_back(static_cast<double>(result.messages) / result.seconds);
   }
-  double messages_per_second() const { return messages_ / seconds_; }
+  // Messages a second, of each slice.
+  const std::vector<double>& rates() const { return rates_; }
 
  private:
   bench::LoadOptions options(const Case& what, const Contestant& who, uint16_t port) {
@@ -159,31 +159,42 @@ class Match {
   bench::ServerProcess server_;
   bool polls_ = false;
   bench::Load load_;
-  double messages_ = 0;
-  double seconds_ = 0;
+  std::vector<double> rates_;
 };
 
-void sample(benchmark::State& state, const Case& what, const Contestant& who) {
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+// All contestants of one case.
+void race(const Case& what, bench::Scoreboard& scoreboard) {
+  ::alarm(kSecondsPerRace);
   const bench::Script script = what.size == 0 ? bench::lines_script(what.outstanding)
                                               : bench::echo_script(what.size, what.outstanding);
-  double messages = 0;
-  double multiple = 0;
-  double passes = 0;
-  for (auto _ : state) {
-    ::alarm(kSecondsPerSample);
-    Match match(what, who, script);
-    Match yardstick(what, epoll(), script);
-    for (int i = 0; i < kSlices; ++i) {
-      match.play();
-      yardstick.play();
-    }
-    messages += match.messages_per_second();
-    multiple += match.messages_per_second() / yardstick.messages_per_second();
-    ++passes;
-    ::alarm(0);
+  std::vector<const Contestant*> contestants;
+  std::deque<Match> matches;
+  const Match* epoll = nullptr;
+  for (const Contestant& who : kContestants) {
+    if (!who.runs_in(what)) continue;
+    contestants.push_back(&who);
+    matches.emplace_back(what, who, script);
+    if (who.group == Group::kEpoll) epoll = &matches.back();
   }
-  state.counters[kMessages] = messages / passes;
-  state.counters[bench::kBytesPerSecond] = multiple / passes;
+  for (size_t round = 0; round < kRounds; ++round) {
+    for (size_t i = 0; i < matches.size(); ++i) matches[(round + i) % matches.size()].play();
+  }
+  for (size_t i = 0; i < matches.size(); ++i) {
+    const std::vector<double>& rates = matches[i].rates();
+    std::vector<double> multiples;
+    for (size_t round = 0; round < kRounds; ++round) {
+      multiples.push_back(rates[round] / epoll->rates()[round]);
+    }
+    const std::string name = what.prefix() + contestants[i]->name;
+    scoreboard.add(name, kMessages, median(rates));
+    scoreboard.add(name, bench::kBytesPerSecond, median(std::move(multiples)));
+  }
+  ::alarm(0);
 }
 
 // --- idle connections ----------------------------------------------------------------------------
@@ -207,7 +218,7 @@ int idle_connection(uint16_t port) {
 void count_idle(benchmark::State& state, const Contestant& who) {
   double each = 0;
   for (auto _ : state) {
-    ::alarm(kSecondsPerSample);
+    ::alarm(kSecondsPerRace);
     const bench::ServerProcess server(command(kCases[0], who));
     std::vector<int> connections;
     while (connections.size() < kFirst) connections.push_back(idle_connection(server.port()));
@@ -223,7 +234,7 @@ void count_idle(benchmark::State& state, const Contestant& who) {
 // --- the tables ----------------------------------------------------------------------------------
 
 template <class Visit>
-void for_each_race(Visit visit) {
+void for_each_contestant(Visit visit) {
   for (const Case& what : kCases) {
     for (const Contestant& who : kContestants) {
       if (who.runs_in(what)) visit(what, who, what.prefix() + who.name);
@@ -236,7 +247,7 @@ void print_table(const bench::Scoreboard& scoreboard) {
             << std::left << std::setw(34) << "" << std::right << std::setw(12) << "messages/s"
             << std::setw(12) << "of epoll's" << '\n'
             << std::fixed;
-  for_each_race([&](const Case&, const Contestant&, const std::string& name) {
+  for_each_contestant([&](const Case&, const Contestant&, const std::string& name) {
     const double messages = scoreboard.median(name, kMessages);
     if (messages < 0) return;
     std::cout << std::left << std::setw(34) << name << std::right << std::setw(12)
@@ -254,7 +265,7 @@ void print_table(const bench::Scoreboard& scoreboard) {
 
 void print_for_plot(const bench::Scoreboard& scoreboard) {
   std::cout << '\n';
-  for_each_race([&](const Case& what, const Contestant& who, const std::string& name) {
+  for_each_contestant([&](const Case& what, const Contestant& who, const std::string& name) {
     const double messages = scoreboard.median(name, kMessages);
     if (messages < 0) return;
     std::cout << "net " << what.name << ' ' << what.connections << ' ' << who.name << ' '
@@ -316,12 +327,13 @@ int main(int argc, char** argv) {
   raise_descriptor_limit();
   static_cast<void>(bench::processors());  // chosen before we bind ourselves to one
   bench::pin_this_thread(bench::processors().feeder);
-  for_each_race([](const Case& what, const Contestant& who, const std::string& name) {
-    benchmark::RegisterBenchmark(
-        name.c_str(), [&what, &who](benchmark::State& state) { sample(state, what, who); })
-        ->Iterations(1)
-        ->UseRealTime();
-  });
+  bench::Scoreboard scoreboard(bench::Scoreboard::Samples::kKept);
+  for (const Case& what : kCases) {
+    const std::string name = std::string(what.name) + '/' + std::to_string(what.connections);
+    benchmark::RegisterBenchmark(name.c_str(), [&](benchmark::State& state) {
+      for (auto _ : state) race(what, scoreboard);
+    })->Iterations(1);
+  }
   for (const Contestant& who : kContestants) {
     if (who.group != Group::kOurs) continue;
     const std::string name = kIdleName + std::string(who.name);
@@ -329,7 +341,6 @@ int main(int argc, char** argv) {
       count_idle(state, who);
     })->Iterations(1);
   }
-  bench::Scoreboard scoreboard(bench::Scoreboard::Samples::kKept);
   bench::run_batch(scoreboard);
   print_table(scoreboard);
   scoreboard.print_targets(targets(scoreboard), bounds());

@@ -104,6 +104,11 @@ void Scoreboard::ReportRuns(const std::vector<Run>& runs) {
   std::cout.flush();
 }
 
+void Scoreboard::add(const std::string& benchmark, const std::string& counter, double value) {
+  std::vector<double>& sorted = samples_[benchmark][counter];
+  sorted.insert(std::upper_bound(sorted.begin(), sorted.end(), value), value);
+}
+
 double Scoreboard::median(const std::string& benchmark, const std::string& counter) const {
   const auto counters = samples_.find(benchmark);
   if (counters == samples_.end()) return -1;

@@ -50,6 +50,8 @@ class Scoreboard : public benchmark::BenchmarkReporter {
 
   bool ReportContext(const Context& context) override;
   void ReportRuns(const std::vector<Run>& runs) override;
+  // One more sample of a counter of `benchmark`, from who measures several in one.
+  void add(const std::string& benchmark, const std::string& counter, double value);
 
   // The median over the repetitions, or a negative number if there were none.
   double median(const std::string& benchmark, const std::string& counter) const;
