@@ -48,7 +48,8 @@ class AcceptOperation final : public Operation {
   // Only while idle.
   void accept(bool multishot) {
     if (multishot) {
-      io_uring_prep_multishot_accept(&blank_sqe(), descriptor_->fd(), nullptr, nullptr, SOCK_CLOEXEC);
+      io_uring_prep_multishot_accept(&blank_sqe(), descriptor_->fd(), nullptr, nullptr,
+                                     SOCK_CLOEXEC);
     } else {
       io_uring_prep_accept(&blank_sqe(), descriptor_->fd(), nullptr, nullptr, SOCK_CLOEXEC);
     }

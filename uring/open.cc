@@ -19,7 +19,9 @@ class OpenOperation final : public ResultOperation {
   size_t pinned_bytes() const override { return path_.size() + 1; }
 
  private:
-  void prepare() override { io_uring_prep_openat(&blank_sqe(), AT_FDCWD, path_.c_str(), flags_, mode_); }
+  void prepare() override {
+    io_uring_prep_openat(&blank_sqe(), AT_FDCWD, path_.c_str(), flags_, mode_);
+  }
 
   std::string path_;
   int flags_;
@@ -43,7 +45,9 @@ class OpenBeneathOperation final : public ResultOperation {
   size_t pinned_bytes() const override { return path_.size() + 1 + sizeof how_; }
 
  private:
-  void prepare() override { io_uring_prep_openat2(&blank_sqe(), root_->fd(), path_.c_str(), &how_); }
+  void prepare() override {
+    io_uring_prep_openat2(&blank_sqe(), root_->fd(), path_.c_str(), &how_);
+  }
 
   Ref<Descriptor> root_;
   std::string path_;

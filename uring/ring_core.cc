@@ -68,8 +68,7 @@ RingCore::RingCore(Kernel& kernel, const io_uring& ring, Capabilities capabiliti
       busy_poll_(options.busy_poll),
       drain_timeout_(options.drain_timeout),
       on_leak_(options.on_leak) {
-  free_slots_.reserve(slots_.size());
-  for (size_t i = slots_.size(); i > 0; --i) free_slots_.push_back(static_cast<uint32_t>(i - 1));
+  for (size_t i = 0; i < slots_.size(); ++i) slots_[i].next_free = static_cast<uint32_t>(i + 1);
   if (capabilities_.fixed_buffers)
     buffers_->attach(kernel_, ring_, Capabilities::kFixedBufferSlots);
 }
@@ -189,7 +188,7 @@ void RingCore::deliver_refused() {
 
 bool RingCore::take_entry(Operation& operation) {
   size_t reserved = &operation == wake_read_.get() ? 0 : kSlotsForWaking;
-  if (free_slots_.size() <= reserved ||
+  if (slots_.size() - stats_.in_flight <= reserved ||
       stats_.in_flight + cancels_due_ >= capabilities_.completion_entries)
     return false;
   io_uring_sqe* entry = io_uring_get_sqe(&ring_);
@@ -197,9 +196,9 @@ bool RingCore::take_entry(Operation& operation) {
     entries_are_short_ = true;
     return false;
   }
-  uint32_t index = free_slots_.back();
-  free_slots_.pop_back();
+  const uint32_t index = free_slot_;
   Slot& slot = slots_[index];
+  free_slot_ = slot.next_free;
   slot.operation = &operation;
   operation.slot_ = index;
   operation.state_ = Operation::State::kInFlight;
@@ -478,8 +477,11 @@ void RingCore::reap() {
 
 // With a thousand connections most of what completions lead to is not in the processor's cache. So
 // it is asked for a little before it is needed: a request's own memory first, and, once that is
-// there, what the request leads to. `head` is the oldest entry that was not taken.
+// there, what the request leads to. Where requests are few all of it is in the cache, and asking
+// costs more than it brings. `head` is the oldest entry that was not taken.
 void RingCore::prefetch_behind(unsigned head) const {
+  constexpr uint64_t kFewRequests = 256;
+  if (stats_.in_flight <= kFewRequests) return;
   constexpr unsigned kRequestsAhead = 4;
   constexpr unsigned kOwnersAhead = 2;
   constexpr size_t kRequest = 256;  // bytes of it; the usual ones are no larger
@@ -532,7 +534,7 @@ void RingCore::dispatch(uint64_t answered, int32_t result, uint32_t flags) {
   }
   slot.operation = nullptr;
   ++slot.generation;
-  free_slots_.push_back(index);
+  slot.next_free = std::exchange(free_slot_, index);
   --stats_.in_flight;
   ++stats_.terminal;
   static_cast<ListNode<CancelTag>&>(*operation).unlink();

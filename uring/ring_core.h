@@ -140,6 +140,7 @@ class RingCore final : public RefCounted<RingCore> {
   struct Slot {
     Operation* operation = nullptr;  // holds a reference while it is not null
     uint32_t generation = 0;
+    uint32_t next_free = 0;  // while it is free: the slot that became free before it
   };
 
   bool held_back(const Operation& operation) const;
@@ -189,8 +190,8 @@ class RingCore final : public RefCounted<RingCore> {
   bool entries_are_short_ = false;
 
   std::vector<Slot> slots_;
-  std::vector<uint32_t> free_slots_;
-  size_t cancels_due_ = 0;               // cancel requests whose completion has not come
+  uint32_t free_slot_ = 0;  // the one that became free last; as many are free as are not in flight
+  size_t cancels_due_ = 0;  // cancel requests whose completion has not come
   List<Operation, BacklogTag> backlog_;  // queued, each with a reference
   List<Operation, BacklogTag> held_;     // queued behind the graveyard's bound, the same
   List<Operation, BacklogTag> refused_;  // refused, each with a reference

@@ -44,7 +44,7 @@ bool WriteOperation::add(const Piece& piece) {
     first_ = piece;
   } else {
     if (!table_) {
-      table_ = std::make_unique<Table>();
+      table_.reset(new Table);
       table_->vectors[0] = {const_cast<char*>(first_.data), length_};
     }
     table_->vectors[count_] = {const_cast<char*>(piece.data), size};
@@ -117,8 +117,11 @@ void WriteOperation::let_go() {
   if (!result_known_) ring_->abandon(*this);
 }
 
+void WriteOperation::FreeTable::operator()(Table* table) const { delete table; }
+
 void WriteOperation::release_pieces() {
-  first_ = Piece();
+  first_.buffer.reset();
+  first_.held.reset();
   table_.reset();
   count_ = 0;
   length_ = 0;

@@ -126,6 +126,10 @@ class WriteOperation final : public Operation {
       std::array<Piece, kMaxPieces - 1> others;
     };
   };
+  // Out of the way of those that have none.
+  struct FreeTable {
+    void operator()(Table* table) const;
+  };
 
   WriteKind kind_;
   Copying copying_ = Copying::kCopy;
@@ -142,7 +146,7 @@ class WriteOperation final : public Operation {
   Absorber absorber_;
   int pipe_flags_ = 0;
   Piece first_;
-  std::unique_ptr<Table> table_;  // from the second piece on
+  std::unique_ptr<Table, FreeTable> table_;  // from the second piece on
 };
 
 }  // namespace uring
