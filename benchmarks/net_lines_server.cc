@@ -3,6 +3,7 @@
 // Answers every line with "+" and the line, by a Reader and a Writer, and by what the servers of
 // examples/ have in common.
 
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -24,6 +25,7 @@ uring::Task<void> answer_lines(bufio::Stream stream, server::Sessions& sessions)
     if (!line.has_value()) break;
     absl::Status status = co_await writer.write_all("+", *line);
     if (!status.ok()) co_return;
+    lines.for_each_buffered([&](std::string_view each) { return writer.try_write("+", each); });
   }
   absl::Status closed = co_await writer.close();
   static_cast<void>(closed);  // there is nobody to tell

@@ -16,10 +16,12 @@
 #ifndef BUFIO_LINES_H_
 #define BUFIO_LINES_H_
 
+#include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -118,7 +120,8 @@ class Lines {
   //     lines.for_each_buffered(use);
   //   }
   //
-  // `use` must not call the Reader. A line lives until `use` returns, or longer, as for next().
+  // `use` must not call the Reader. A line lives until `use` returns, or longer, as for next(). If
+  // `use` returns a bool, false ends it: that line was not used, and is the next one again.
   template <class Use>
   size_t for_each_buffered(Use use);
 
@@ -250,8 +253,16 @@ template <class Use>
       progress.start = newline + 1;
       ++progress.used;
       bool carriage_return = start[length - static_cast<size_t>(length != 0)] == '\r';
-      use(std::string_view(
-          start, keep_terminator ? length + 1 : length - static_cast<size_t>(carriage_return)));
+      const std::string_view line(
+          start, keep_terminator ? length + 1 : length - static_cast<size_t>(carriage_return));
+      if constexpr (std::same_as<std::invoke_result_t<Use&, std::string_view>, bool>) {
+        if (!use(line)) {
+          progress.start = start;
+          return count + --progress.used;
+        }
+      } else {
+        use(line);
+      }
     }
     count += progress.used;
   }

@@ -54,7 +54,7 @@ class [[nodiscard]] WriteCall {
   WriteCall(WriteCall&& other) noexcept : WriteCall(*other.state_, other.parts_) {}
 
   bool await_ready() {
-    if (try_at_once() || state_->try_accept(parts_)) [[likely]] {
+    if (state_->try_write(parts_) || state_->try_accept(parts_)) [[likely]] {
       return true;
     }
     request_.emplace(*state_, std::span<const std::string_view>(parts_));
@@ -69,18 +69,6 @@ class [[nodiscard]] WriteCall {
   }
 
  private:
-  bool try_at_once() {
-    if constexpr (kParts == 1) {
-      return state_->try_write(parts_[0]);
-    } else {
-      size_t total = 0;
-      for (std::string_view part : parts_) total += part.size();
-      if (total - 1 >= state_->queue().room()) return false;
-      for (std::string_view part : parts_) static_cast<void>(state_->try_write(part));
-      return true;
-    }
-  }
-
   WriterState* state_;
   Parts parts_;
   std::optional<AcceptRequest> request_;

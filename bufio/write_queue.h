@@ -52,7 +52,7 @@ class WriteQueue {
   char* cursor() { return cursor_; }
   // `n` at most room().
   void append(const char* bytes, size_t n) {
-    std::memcpy(cursor_, bytes, n);
+    copy(cursor_, bytes, n);
     cursor_ += n;
     reserved_ = 0;
   }
@@ -102,6 +102,14 @@ class WriteQueue {
   void clear();
 
  private:
+  // Separators and the like are shorter than it takes to call memcpy.
+  static void copy(char* to, const char* from, size_t n) {
+    if (n == 1) {
+      *to = *from;
+    } else {
+      std::memcpy(to, from, n);
+    }
+  }
   size_t open_size() const { return static_cast<size_t>(cursor_ - sealed_); }
   void seal() {
     if (cursor_ != sealed_) seal_open();

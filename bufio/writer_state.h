@@ -14,6 +14,7 @@
 #ifndef BUFIO_WRITER_STATE_H_
 #define BUFIO_WRITER_STATE_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -51,6 +52,17 @@ class WriterState : public uring::RefCounted<WriterState>,
   bool try_write(std::string_view bytes) {
     if (bytes.size() - 1 >= queue_.room()) return false;
     queue_.append(bytes.data(), bytes.size());
+    return true;
+  }
+  // All of them or none.
+  template <size_t kParts>
+  bool try_write(const std::array<std::string_view, kParts>& parts) {
+    size_t total = 0;
+    for (std::string_view part : parts) total += part.size();
+    if (total - 1 >= queue_.room()) return false;
+    for (std::string_view part : parts) {
+      if (!part.empty()) queue_.append(part.data(), part.size());
+    }
     return true;
   }
   // Lends all the room that there is, if that is `n` bytes, at least one; none otherwise.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -103,6 +104,38 @@ TEST_P(EverySink, EveryWayToGiveBytesKeepsTheirOrder) {
   EXPECT_EQ(serve(rig, write_all_ways(rig.writer())), absl::OkStatus());
   EXPECT_TRUE(rig.seen == expected);
   EXPECT_EQ(rig.writer().pos(), rig.start() + expected.size());
+}
+
+TEST_P(EverySink, TryWriteAcceptsAllOfItOrNothing) {
+  SinkRig rig(ring(), GetParam(), {.high_water = 10000, .buffer_size = 4096});
+  const std::string text = pattern(300000);
+  size_t refused = 0;
+  auto write_by_trying = [&text, &refused](Writer& writer) -> Task<absl::Status> {
+    size_t size = 1;
+    for (size_t at = 0; at < text.size(); size = size * 7 % 3001) {
+      const std::string_view piece = std::string_view(text).substr(at, size);
+      const std::string_view head = piece.substr(0, piece.size() / 3);
+      const std::string_view tail = piece.substr(head.size());
+      const uint64_t before = writer.pos();
+      absl::Status status;
+      if (!writer.try_write(head, tail)) {
+        EXPECT_EQ(writer.pos(), before);
+        ++refused;
+        status = co_await writer.write_all(head, tail);
+      }
+      if (!status.ok()) co_return status;
+      EXPECT_EQ(writer.pos(), before + piece.size());
+      at += piece.size();
+    }
+    co_return co_await writer.flush();
+  };
+  EXPECT_EQ(serve(rig, write_by_trying(rig.writer())), absl::OkStatus());
+  EXPECT_TRUE(rig.seen == text);
+  EXPECT_GT(refused, 0U);
+  EXPECT_TRUE(rig.writer().try_write(""));
+  EXPECT_EQ(serve(rig, rig.writer().close()), absl::OkStatus());
+  EXPECT_FALSE(rig.writer().try_write("x"));
+  EXPECT_FALSE(rig.writer().try_write(""));
 }
 
 TEST_P(EverySink, CloseWritesWhatIsLeftAndShowsTheEnd) {
