@@ -54,6 +54,7 @@ def bufio_cc_library(name, hdrs = [], srcs = [], deps = [], copts = [], testonly
             deps = [":" + name],
             copts = _copts(copts) + ["-O0", "-g0", "-include", path],
             testonly = testonly,
+            tags = ["header_alone"],
             visibility = ["//visibility:private"],
         )
 
