@@ -57,7 +57,7 @@ struct Input {
   std::string error;  // why it could not be opened, or read to its end
 
   bool standard_input() const { return !name.has_value() || *name == "-"; }
-  std::string shown_name() const { return quoted(name.value_or("standard input")); }
+  std::string shown_name() const { return quoted_name(name.value_or("standard input")); }
 };
 
 std::string reason(const absl::Status& status) {

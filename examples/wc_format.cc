@@ -97,13 +97,13 @@ std::string count_line(uint64_t lines, uint64_t bytes, int width,
   if (name.has_value()) {
     line += ' ';
     // Only a name that would break the line is quoted here.
-    line += name->find('\n') == std::string_view::npos ? std::string(*name) : quoted(*name);
+    line += name->find('\n') == std::string_view::npos ? std::string(*name) : quoted_name(*name);
   }
   line += '\n';
   return line;
 }
 
-std::string quoted(std::string_view name) {
+std::string quoted_name(std::string_view name) {
   if (!needs_quotes(name)) return std::string(name);
   if (double_quotes_do(name)) return '"' + std::string(name) + '"';
   std::string out = "'";

@@ -27,7 +27,7 @@ std::string count_line(uint64_t lines, uint64_t bytes, int width,
 
 // `name` as a message shows it: quoted for a shell if a shell would not take it as it is, or if it
 // contains a colon, which would look like the end of the name.
-std::string quoted(std::string_view name);
+std::string quoted_name(std::string_view name);
 
 }  // namespace uwc
 

@@ -142,7 +142,8 @@ class Request final : public Operation {
 
   // --- one of these, then start()
   io_uring_sqe& blank_entry() { return blank_sqe(); }
-  io_uring_sqe& entry() { return sqe(); }
+  // To change what one of the others has filled in.
+  io_uring_sqe& entry() { return const_cast<io_uring_sqe&>(sqe()); }
   Request& nop() {
     io_uring_prep_nop(&blank_sqe());
     return *this;

@@ -68,10 +68,10 @@ class Operation : public RefCounted<Operation>,
   // functions set only what they name, and not the flags. `user_data` is the Ring's.
   io_uring_sqe& blank_sqe() {
     std::memset(entry_, 0, sizeof entry_);
-    return sqe();
+    return *reinterpret_cast<io_uring_sqe*>(entry_);
   }
   // As it was filled in.
-  io_uring_sqe& sqe() { return *reinterpret_cast<io_uring_sqe*>(entry_); }
+  const io_uring_sqe& sqe() const { return *reinterpret_cast<const io_uring_sqe*>(entry_); }
 
   // One completion: `result` and `flags` as in the CQE; `terminal` when the kernel is done with the
   // request, in which case the operation is idle already and may be started again from here. Called
