@@ -173,7 +173,8 @@ class PlaguedKernel final : public uring::LinuxKernel {
   void look_at_entries(const io_uring& ring) {
     if (!plagued_) return;
     for (unsigned at = *ring.sq.khead; at != *ring.sq.ktail; ++at) {
-      const io_uring_sqe& entry = ring.sq.sqes[ring.sq.array[at & ring.sq.ring_mask]];
+      // Where there is an array of entries, a Ring has them in order (linux_kernel.cc).
+      const io_uring_sqe& entry = ring.sq.sqes[at & ring.sq.ring_mask];
       const bool read = entry.opcode == IORING_OP_READ || entry.opcode == IORING_OP_READ_FIXED;
       if (read && entry.off != UINT64_MAX) positional_.push_back({ring.ring_fd, entry.user_data});
     }
