@@ -1,6 +1,7 @@
 #include "tests/simulate/program.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -101,23 +102,36 @@ std::string run_once(const Program& program, LineSink trace, const Sabotage& sab
   return world.failure();
 }
 
-// Which of the lowest descriptors are open, but for the standard ones.
-std::array<bool, 64> open_descriptors() {
+// The lowest descriptors, but for the standard ones.
+using LowDescriptors = std::array<bool, 64>;
+constexpr int kLowest = 3;
+
+// Which of them are open.
+LowDescriptors open_descriptors() {
   std::array<pollfd, 64> entries;
-  for (size_t i = 0; i < entries.size(); ++i) entries[i] = {static_cast<int>(i) + 3, 0, 0};
-  std::array<bool, 64> open = {};
+  for (size_t i = 0; i < entries.size(); ++i) entries[i] = {static_cast<int>(i) + kLowest, 0, 0};
+  LowDescriptors open = {};
   if (poll(entries.data(), entries.size(), 0) < 0) return open;
   for (size_t i = 0; i < entries.size(); ++i) open[i] = (entries[i].revents & POLLNVAL) == 0;
   return open;
 }
 
+// What a Ring that leaked has kept is not to be lacking to the next program.
+void close_others(const LowDescriptors& before) {
+  const LowDescriptors now = open_descriptors();
+  for (size_t i = 0; i < now.size(); ++i) {
+    if (now[i] && !before[i]) ::close(static_cast<int>(i) + kLowest);
+  }
+}
+
 }  // namespace
 
 std::string run(const Program& program, LineSink trace, const Sabotage& sabotage) {
-  const std::array<bool, 64> before = open_descriptors();
+  const LowDescriptors before = open_descriptors();
   bool leaked = false;
   std::string wrong = run_once(program, std::move(trace), sabotage, leaked);
-  if (!wrong.empty() || leaked || open_descriptors() == before) return wrong;
+  if (leaked) close_others(before);
+  if (!wrong.empty() || open_descriptors() == before) return wrong;
   return "a descriptor was left behind";
 }
 

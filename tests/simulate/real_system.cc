@@ -17,6 +17,7 @@
 
 #include "tests/guard_memory.h"
 #include "tests/simulate/end_watch.h"
+#include "tests/simulate/fresh_address.h"
 #include "uring/linux_kernel.h"
 
 namespace bufio::simulate {
@@ -264,6 +265,13 @@ class RealSystem final : public System {
     return fd;
   }
   void passed_on(int fd) override { kernel_.ends().begin(fd); }
+
+  // Not 127.0.0.1, which is where the others come from: one that asks for a port at which nobody
+  // listens could be given that port, and meet itself.
+  uring::SocketAddress make_address(bool tcp) override {
+    return tcp ? *uring::SocketAddress::ip("127.0.0.2", 0) : fresh_unix_address();
+  }
+  bool has_network() const override { return true; }
 
   // Its worker threads want a processor, too, while a loop never sleeps.
   bool step() override {

@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/simulate/end_watch.h"
+#include "tests/simulate/fresh_address.h"
 #include "uring/kernel.h"
 #include "uring/testing/sim_kernel.h"
 #include "uring/testing/sim_memory.h"
@@ -187,6 +188,9 @@ class SimSystem final : public System {
     kernel_.attach_duplicate(fd);
     ends_.begin(fd);
   }
+
+  uring::SocketAddress make_address(bool /*tcp*/) override { return fresh_unix_address(); }
+  bool has_network() const override { return false; }
 
   bool step() override { return kernel_.step(); }
   bool hold(bool held) override {

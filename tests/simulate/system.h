@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "uring/kernel.h"
+#include "uring/socket_address.h"
 
 namespace bufio::simulate {
 
@@ -82,6 +83,13 @@ class System {
   // Somebody else reads on from this one, which may be a duplicate, and may ask anew whether it has
   // ended.
   virtual void passed_on(int fd) = 0;
+
+  // Where a listener may listen, and nobody else does.
+  virtual uring::SocketAddress make_address(bool tcp) = 0;
+  // Whether there is TCP: not where a run is a function of its seeds, since packets take their own
+  // time. A connect that finds no room in the backlog fails with EAGAIN where there is none; else
+  // it waits, and a listener needs a large one.
+  virtual bool has_network() const = 0;
 
   // --- the kernel's own life ---------------------------------------------------------------------
   // Called when the kernel has nothing to do and somebody waits for it: changes that, or returns

@@ -91,6 +91,8 @@ class TamperedSystem final : public System {
     return inner_->make_output(text, appends, outlet);
   }
   void passed_on(int fd) override { inner_->passed_on(fd); }
+  uring::SocketAddress make_address(bool tcp) override { return inner_->make_address(tcp); }
+  bool has_network() const override { return inner_->has_network(); }
   bool step() override { return inner_->step(); }
   bool hold(bool held) override { return inner_->hold(held); }
   bool held() const override { return inner_->held(); }

@@ -210,6 +210,13 @@ bool World::starved(size_t index) {
   return ring != nullptr && ring->stats().waiting_for_entry > 0;
 }
 
+bool World::starved() {
+  for (size_t i = 0; i < rings_.size(); ++i) {
+    if (starved(i)) return true;
+  }
+  return false;
+}
+
 bool World::quiet(size_t index) {
   uring::Ring* ring = this->ring(index);
   if (ring == nullptr) return true;

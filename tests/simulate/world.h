@@ -61,6 +61,8 @@ class World {
   void turn(size_t index);
   // Which one was turned last; it may be sleeping.
   size_t turned() const { return turned_; }
+  // On one of them requests wait for others to make room: who asks for bytes may not be asleep.
+  bool starved();
   // How many turns the ring has made.
   uint64_t turns(size_t index) const { return rings_[index].turns; }
 
