@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "tests/simulate/unobserved.h"
@@ -179,7 +180,7 @@ bool ConnectionEnd::say_by_hand() {
 }
 
 bool ConnectionEnd::cut() {
-  if (record_.broken && (record_.far == nullptr || record_.far->broken)) return false;
+  if (std::exchange(cut_, true)) return false;
   record_.broken = true;
   if (record_.far != nullptr) record_.far->broken = true;
   ::shutdown(fd_, SHUT_RDWR);

@@ -73,6 +73,7 @@ class ConnectionEnd {
   std::string number_;  // of the far end, as far as it was heard
   uint64_t heard_ = 0;
   bool ended_ = false;  // it will hear nothing more
+  bool cut_ = false;
   PendingCall hearing_{world_, name_, [] {}};
   PendingCall closing_{world_, name_, [] {}};
 };
