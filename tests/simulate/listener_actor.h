@@ -105,7 +105,7 @@ class ListenerActor final : public Actor {
   int passed_ = 0;  // so many in that turn
   uint64_t calls_made_ = 0;
   std::vector<std::unique_ptr<ConnectionEnd>> ends_;
-  // Destroyed before what they use; in the order of their making they do not stand.
+  // Destroyed first. One that is over is used again, so they are not in the order of the calls.
   std::vector<std::unique_ptr<Call>> calls_;
 };
 
