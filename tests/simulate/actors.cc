@@ -51,8 +51,6 @@ const Kind& kind_of(uint32_t number) {
 
 }  // namespace
 
-uint32_t actor_kinds() { return static_cast<uint32_t>(std::size(kKinds)); }
-
 std::unique_ptr<Actor> make_actor(World& world, uint32_t kind, size_t number) {
   const Kind& chosen = kind_of(kind);
   return chosen.maker(world, absl::StrCat(chosen.name, " ", number));

@@ -14,8 +14,6 @@
 
 namespace bufio::simulate {
 
-// How many kinds there are.
-uint32_t actor_kinds();
 // One of the kind; `number` tells it from others.
 std::unique_ptr<Actor> make_actor(World& world, uint32_t kind, size_t number);
 
