@@ -191,6 +191,18 @@ class Driver {
     rig_.catch_up();
   }
 
+  void turn() {
+    Unobserved nobody;
+    Task<void> nothing = [](uring::Ring& ring) -> Task<void> {
+      co_await uring::yield(ring);
+    }(ring_);
+    bool ended = nothing.start(nobody);
+    while (!ended) {
+      ring_.core().turn();
+      ended = nothing.ended();
+    }
+  }
+
  private:
   void step() {
     switch (steps_ % 3) {
@@ -202,18 +214,6 @@ class Driver {
         // Without this the loop might sleep for ever.
         rig_.read_some(700);
         return turn();
-    }
-  }
-
-  void turn() {
-    Unobserved nobody;
-    Task<void> nothing = [](uring::Ring& ring) -> Task<void> {
-      co_await uring::yield(ring);
-    }(ring_);
-    bool ended = nothing.start(nobody);
-    while (!ended) {
-      ring_.core().turn();
-      ended = nothing.ended();
     }
   }
 
@@ -369,7 +369,7 @@ TEST_P(EveryEnd, CancelledAfterAnyStepWritesAllTheSame) {
         driver.write_to_end(write<SIZE_MAX>, text, How::kDestroy, [](size_t) { return false; });
         size_t steps = driver.write_to_end(end, text, how, [k](size_t step) { return step == k; });
         rig.drop_writer();
-        rig.read_to_end();
+        rig.read_to_end([&driver] { driver.turn(); });
         ASSERT_TRUE(rig.seen == text)
             << "cancelled after step " << k << " by " << static_cast<int>(how);
         if (steps <= k) break;

@@ -134,6 +134,18 @@ class SinkRig {
   void read_to_end() {
     for (read_some(); !is_file(kind_) && !ended_; read_some()) wait();
   }
+  // The same while the Ring's loop goes on: `turn` is one turn of it, which enters the kernel. A
+  // write that a worker of the kernel's has made may hold the file after its completion, until the
+  // Ring's thread is in the kernel again (seen on Linux 6.18 with deferred task work).
+  template <class Turn>
+  void read_to_end(Turn turn) {
+    int patience = 100;
+    for (read_some(); !is_file(kind_) && !ended_; read_some()) {
+      if (readable_within(100)) continue;
+      if (--patience == 0) std::abort();
+      turn();
+    }
+  }
   // Whether the last read_some found the end of the stream.
   bool ended() const { return ended_; }
   void hang_up() {
@@ -146,9 +158,12 @@ class SinkRig {
  private:
   static constexpr size_t kBefore = 100;
 
-  void wait() const {
+  bool readable_within(int milliseconds) const {
     pollfd readable = {peer_, POLLIN, 0};
-    if (poll(&readable, 1, 10000) <= 0) std::abort();
+    return poll(&readable, 1, milliseconds) > 0;
+  }
+  void wait() const {
+    if (!readable_within(10000)) std::abort();
   }
 
   int make_file(WriterOptions& options) {
