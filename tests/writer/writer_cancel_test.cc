@@ -21,6 +21,7 @@
 #include "gtest/gtest.h"
 #include "tests/stream_rig.h"
 #include "tests/writer/writer_testing.h"
+#include "uring/block_on.h"
 #include "uring/ring.h"
 #include "uring/sleep.h"
 #include "uring/spawn.h"
@@ -191,17 +192,7 @@ class Driver {
     rig_.catch_up();
   }
 
-  void turn() {
-    Unobserved nobody;
-    Task<void> nothing = [](uring::Ring& ring) -> Task<void> {
-      co_await uring::yield(ring);
-    }(ring_);
-    bool ended = nothing.start(nobody);
-    while (!ended) {
-      ring_.core().turn();
-      ended = nothing.ended();
-    }
-  }
+  void turn() { uring::block_on(ring_, uring::yield(ring_)); }
 
  private:
   void step() {

@@ -18,6 +18,7 @@
 #include "tests/reader_testing.h"
 #include "tests/writer/moody_kernel.h"
 #include "tests/writer/writer_testing.h"
+#include "uring/block_on.h"
 #include "uring/ring.h"
 #include "uring/sleep.h"
 #include "uring/status.h"
@@ -121,17 +122,7 @@ class Program {
     }
   }
 
-  void turn() {
-    Unobserved nobody;
-    Task<void> nothing = [](uring::Ring& ring) -> Task<void> {
-      co_await uring::yield(ring);
-    }(ring_);
-    bool ended = nothing.start(nobody);
-    while (!ended) {
-      ring_.core().turn();
-      ended = nothing.ended();
-    }
-  }
+  void turn() { uring::block_on(ring_, uring::yield(ring_)); }
 
   void one_call() {
     unsigned patience = pick(3) == 0 ? 1 + pick(10) : 1000000;
