@@ -97,8 +97,7 @@ class [[nodiscard]] HandOverCall {
     if (HandOverRequest::shares(*from_, size_, *to_)) {
       return to_->try_accept(uring::Piece{window.cursor(), size_, window.buffer(), nullptr});
     }
-    std::array<std::string_view, 1> view = {window.view().substr(0, size_)};
-    return to_->try_write(view[0]) || to_->try_accept(view);
+    return to_->write_at_once(std::array<std::string_view, 1>{window.view().substr(0, size_)});
   }
 
   ReaderState* from_;

@@ -60,8 +60,8 @@ class Messages {
 
   // Calls `use(message)` for every message all of which is buffered, consumes them, and returns how
   // many there were: the fastest way through many, as Lines::for_each_buffered (lines.h). `use`
-  // must not call the Reader, and what it returns means nothing here. What a message points at lives
-  // until `use` returns, or longer, as for next().
+  // must not call the Reader, and what it returns means nothing here. What a message points at
+  // lives until `use` returns, or longer, as for next().
   template <class Use>
   size_t for_each_buffered(Use use);
 

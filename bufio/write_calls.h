@@ -54,7 +54,7 @@ class [[nodiscard]] WriteCall {
   WriteCall(WriteCall&& other) noexcept : WriteCall(*other.state_, other.parts_) {}
 
   bool await_ready() {
-    if (state_->try_write(parts_) || state_->try_accept(parts_)) [[likely]] {
+    if (state_->write_at_once(parts_)) [[likely]] {
       return true;
     }
     request_.emplace(*state_, std::span<const std::string_view>(parts_));

@@ -114,7 +114,7 @@ class Writer {
   template <std::convertible_to<std::string_view>... Parts>
   requires(sizeof...(Parts) > 0) [[gnu::always_inline]] bool try_write(const Parts&... parts) {
     const std::array<std::string_view, sizeof...(Parts)> views{std::string_view(parts)...};
-    return state().try_write(views) || state().try_accept(views);
+    return state().write_at_once(views);
   }
 
   // Accepts bytes without copying them: a container of chars (std::string, std::vector<char>, your

@@ -48,13 +48,7 @@ class WriterState : public uring::RefCounted<WriterState>,
 
   // --- the fast way in ---------------------------------------------------------------------------
   const WriteQueue& queue() const { return queue_; }
-  // False: ask the slow way, as for nothing at all.
-  bool try_write(std::string_view bytes) {
-    if (bytes.size() - 1 >= queue_.room()) return false;
-    queue_.append(bytes.data(), bytes.size());
-    return true;
-  }
-  // All of them or none.
+  // All of them or none. False: ask the slow way, as for nothing at all.
   template <size_t kParts>
   bool try_write(const std::array<std::string_view, kParts>& parts) {
     size_t total = 0;
@@ -84,6 +78,11 @@ class WriterState : public uring::RefCounted<WriterState>,
   void accept(std::string_view bytes);
   // For a call that need not wait: the first one after the Writer has been at rest.
   bool try_accept(std::span<const std::string_view> parts);
+  // The fast way in, or else that.
+  template <size_t kParts>
+  bool write_at_once(const std::array<std::string_view, kParts>& parts) {
+    return try_write(parts) || try_accept(parts);
+  }
   bool try_accept(uring::Piece piece);
   // Takes in as many as there is room for; returns how many.
   size_t accept_some(std::string_view bytes, bool waited);

@@ -23,7 +23,9 @@ class WakeRead final : public Operation {
   explicit WakeRead(std::shared_ptr<const Mailbox> mailbox) : mailbox_(std::move(mailbox)) {}
 
   // To be started then.
-  void prepare() { io_uring_prep_read(&blank_sqe(), mailbox_->event_fd(), &count_, sizeof count_, 0); }
+  void prepare() {
+    io_uring_prep_read(&blank_sqe(), mailbox_->event_fd(), &count_, sizeof count_, 0);
+  }
   Mailbox::Listening listening() const {
     if (idle()) return Mailbox::Listening::kNo;
     return cancel_requested() ? Mailbox::Listening::kEnding : Mailbox::Listening::kYes;
