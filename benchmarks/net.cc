@@ -130,7 +130,7 @@ std::vector<std::string> command(const Case& what, const Contestant& who) {
 class Match {
  public:
   Match(const Case& what, const Contestant& who, const bench::Script& script)
-      : server_(command(what, who)), load_(options(what, who, server_.port()), script) {
+      : who_(who), server_(command(what, who)), load_(options(what, who, server_.port()), script) {
     load_.run(kWarmUp);
     if (polls_) server_.pause();
   }
@@ -142,6 +142,7 @@ class Match {
     if (polls_) server_.pause();
     rates_.push_back(static_cast<double>(result.messages) / result.seconds);
   }
+  const Contestant& who() const { return who_; }
   // Messages a second, of each slice.
   const std::vector<double>& rates() const { return rates_; }
 
@@ -156,6 +157,7 @@ class Match {
     return options;
   }
 
+  const Contestant& who_;
   bench::ServerProcess server_;
   bool polls_ = false;
   bench::Load load_;
@@ -172,25 +174,23 @@ void race(const Case& what, bench::Scoreboard& scoreboard) {
   ::alarm(kSecondsPerRace);
   const bench::Script script = what.size == 0 ? bench::lines_script(what.outstanding)
                                               : bench::echo_script(what.size, what.outstanding);
-  std::vector<const Contestant*> contestants;
   std::deque<Match> matches;
   const Match* epoll = nullptr;
   for (const Contestant& who : kContestants) {
     if (!who.runs_in(what)) continue;
-    contestants.push_back(&who);
     matches.emplace_back(what, who, script);
     if (who.group == Group::kEpoll) epoll = &matches.back();
   }
   for (size_t round = 0; round < kRounds; ++round) {
     for (size_t i = 0; i < matches.size(); ++i) matches[(round + i) % matches.size()].play();
   }
-  for (size_t i = 0; i < matches.size(); ++i) {
-    const std::vector<double>& rates = matches[i].rates();
+  for (const Match& match : matches) {
+    const std::vector<double>& rates = match.rates();
     std::vector<double> multiples;
     for (size_t round = 0; round < kRounds; ++round) {
       multiples.push_back(rates[round] / epoll->rates()[round]);
     }
-    const std::string name = what.prefix() + contestants[i]->name;
+    const std::string name = what.prefix() + match.who().name;
     scoreboard.add(name, kMessages, median(rates));
     scoreboard.add(name, bench::kBytesPerSecond, median(std::move(multiples)));
   }
