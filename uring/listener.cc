@@ -91,8 +91,9 @@ class ListenerState final : public RefCounted<ListenerState> {
   // A call is ready at once if there is a connection and nobody waits in front of it.
   bool serve_at_once(AcceptCall& call) {
     ring_->check_thread("accept");
-    if (!usable().ok()) {
-      call.result_.emplace(usable());
+    absl::Status status = usable();
+    if (!status.ok()) {
+      call.result_.emplace(std::move(status));
       return true;
     }
     if (!waiting_.empty() || pending_.empty()) return false;
@@ -138,6 +139,7 @@ class ListenerState final : public RefCounted<ListenerState> {
   absl::Status usable() const {
     if (!operation_)
       return absl::FailedPreconditionError("accept " + name_ + ": the Listener was destroyed");
+    if (ring_->status().ok()) return absl::OkStatus();  // no text to be put together
     return annotate(ring_->status(), "accept " + name_);
   }
   void arm() {
