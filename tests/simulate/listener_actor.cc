@@ -42,8 +42,9 @@ Task<void> ListenerActor::connecting(ListenerActor& a, Call& call, bool by_host)
   uring::Ring& ring = *a.world_.ring(a.ring_);
   const uring::SocketAddress address = call.place->address;
   if (by_host) {
-    absl::StatusOr<uring::Socket> found =
-        co_await uring::connect_host(ring, "127.0.0.2", address.port());
+    const std::string text = address.to_string();
+    const std::string host = text.substr(0, text.rfind(':'));
+    absl::StatusOr<uring::Socket> found = co_await uring::connect_host(ring, host, address.port());
     a.was_connected(call, std::move(found));
     co_return;
   }

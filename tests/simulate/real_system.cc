@@ -266,10 +266,8 @@ class RealSystem final : public System {
   }
   void passed_on(int fd) override { kernel_.ends().begin(fd); }
 
-  // Not 127.0.0.1, which is where the others come from: one that asks for a port at which nobody
-  // listens could be given that port, and meet itself.
   uring::SocketAddress make_address(bool tcp) override {
-    return tcp ? *uring::SocketAddress::ip("127.0.0.2", 0) : fresh_unix_address();
+    return tcp ? fresh_tcp_address() : fresh_unix_address();
   }
   bool has_network() const override { return true; }
 
