@@ -53,8 +53,15 @@ struct Shared {
   std::atomic<int> listening = 0;
 };
 
-Task<absl::Status> accept_all(Ring& ring, uring::TcpListener& listener, uring::Scope& connections,
-                              Sessions& sessions, const Options& options, const Serve& serve) {
+void announce(Shared& shared, const SocketAddress& address) {
+  if (++shared.listening < shared.cores) return;
+  std::printf("listening on %s\n", address.to_string().c_str());
+  std::fflush(stdout);
+}
+
+Task<absl::Status> accept_all(Shared& shared, Ring& ring, uring::TcpListener& listener,
+                              uring::Scope& connections, Sessions& sessions, const Serve& serve) {
+  announce(shared, listener.address());  // from now on only connections need descriptors
   for (;;) {
     absl::StatusOr<uring::Socket> socket = co_await listener.accept();
     if (absl::IsResourceExhausted(socket.status())) {
@@ -62,7 +69,8 @@ Task<absl::Status> accept_all(Ring& ring, uring::TcpListener& listener, uring::S
       continue;
     }
     if (!socket.ok()) co_return socket.status();
-    bufio::Stream stream = bufio::open_stream(*socket, options.reader, options.writer);
+    bufio::Stream stream =
+        bufio::open_stream(*socket, shared.options.reader, shared.options.writer);
     connections.spawn(serve(std::move(stream), sessions));
   }
 }
@@ -70,12 +78,6 @@ Task<absl::Status> accept_all(Ring& ring, uring::TcpListener& listener, uring::S
 Task<void> stop_on_signal(uring::Signals signals, std::stop_source stop) {
   absl::StatusOr<int> signal = co_await signals.next();
   if (signal.ok()) stop.request_stop();
-}
-
-void announce(Shared& shared, const SocketAddress& address) {
-  if (++shared.listening < shared.cores) return;
-  std::printf("listening on %s\n", address.to_string().c_str());
-  std::fflush(stdout);
 }
 
 Task<absl::Status> serve_on_core(Shared& shared, Ring& ring, int core) {
@@ -91,13 +93,12 @@ Task<absl::Status> serve_on_core(Shared& shared, Ring& ring, int core) {
   absl::StatusOr<uring::TcpListener> opened = uring::TcpListener::listen(ring, shared.address, how);
   if (!opened.ok()) co_return opened.status();
   std::optional<uring::TcpListener> listener(*std::move(opened));
-  announce(shared, listener->address());
 
   Sessions sessions;
   uring::Scope connections(ring);
-  absl::Status status = co_await uring::with_stop(
-      ring, shared.stop.get_token(),
-      accept_all(ring, *listener, connections, sessions, shared.options, *serve));
+  absl::Status status =
+      co_await uring::with_stop(ring, shared.stop.get_token(),
+                                accept_all(shared, ring, *listener, connections, sessions, *serve));
   listener.reset();
   sessions.stop();
   absl::Status joined =

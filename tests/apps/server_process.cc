@@ -12,6 +12,7 @@
 #include <fstream>
 #include <iterator>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "tests/program.h"
@@ -58,6 +59,7 @@ ServerProcess::ServerProcess(const std::string& program, std::vector<std::string
   close(ends[0]);
   if (line.starts_with("listening on "))
     port_ = static_cast<uint16_t>(std::stoi(line.substr(line.rfind(':') + 1)));
+  sockets_at_first_ = sockets();
 }
 
 ServerProcess::~ServerProcess() {
@@ -85,6 +87,17 @@ int ServerProcess::stop(int number) {
 size_t ServerProcess::descriptors() const {
   const std::filesystem::directory_iterator all("/proc/" + std::to_string(process_) + "/fd");
   return static_cast<size_t>(std::distance(begin(all), end(all)));
+}
+
+size_t ServerProcess::sockets() const {
+  size_t count = 0;
+  std::error_code gone;
+  for (const auto& one :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(process_) + "/fd", gone)) {
+    const std::string what = std::filesystem::read_symlink(one, gone).string();
+    count += what.starts_with("socket:");
+  }
+  return count;
 }
 
 size_t ServerProcess::resident_bytes() const {

@@ -43,11 +43,16 @@ class ServerProcess {
   int stop(int number = SIGTERM);
 
   size_t descriptors() const;
+  // Those that are not its listeners'.
+  size_t connections() const { return sockets() - sockets_at_first_; }
   size_t resident_bytes() const;
 
  private:
+  size_t sockets() const;
+
   pid_t process_ = -1;  // -1: it has ended
   uint16_t port_ = 0;
+  size_t sockets_at_first_ = 0;  // when nobody had connected
 };
 
 }  // namespace testing_programs
