@@ -286,6 +286,25 @@ INSTANTIATE_TEST_SUITE_P(SmallRings, Bound,
                                   std::to_string(tested.param.completion_entries);
                          });
 
+TEST_F(RingTest, ARingThatHadToBeSmallerHasAsManyRequestsInFlight) {
+  kernel().set_up_fault = [](unsigned, const io_uring_params& params) {
+    return params.cq_entries > 32 ? ENOMEM : 0;
+  };
+  ASSERT_NO_FATAL_FAILURE(make_small_ring(8, 1024));
+  ASSERT_LE(ring().capabilities().completion_entries, 32u);
+  const Pipe pipe;
+  const std::vector<Ref<Request>> all = requests(500);
+  for (const Ref<Request>& one : all) one->read(pipe.reader(), 1).start();
+  const Ref<Request> last = request();
+  last->nop().start();
+  ASSERT_TRUE(turn_until(ring(), [&] { return last->completions() == 1; }));
+  EXPECT_EQ(ring().stats().in_flight, 500u);
+  // Far more completions at once than have room in the queue.
+  ASSERT_TRUE(pipe.write(std::string(500, 'x')));
+  ASSERT_TRUE(turn_until(ring(), [&] { return each_completed_once(all); }));
+  for (const Ref<Request>& one : all) EXPECT_EQ(one->result(), 1);
+}
+
 // --- a full submission queue ---------------------------------------------------------------------
 
 using SubmissionQueue = RingTest;

@@ -36,8 +36,12 @@ struct RingOptions {
   unsigned entries = 256;
 
   // Completion entries, 16 bytes each. Half as many requests may be in flight (the other half is
-  // for their cancels), so that the completion queue can never overflow; more wait in the Ring
+  // for their cancels), so that one completion of each has room in the queue; more wait in the Ring
   // until one completes. A server of more idle connections than that needs more.
+  //
+  // Fewer are tried when the system is short of memory, or has locked as much as the user may
+  // (RLIMIT_MEMLOCK; Linux 6.14 counts the queues, too: liburing#1408). The bound on requests in
+  // flight stays: completions for which there is no room are kept by the kernel until there is.
   unsigned completion_entries = 8192;
 
   // The only rung to try; none: the best that works. The environment variable URING_SETUP

@@ -58,7 +58,8 @@ RingCore::RingCore(Kernel& kernel, const io_uring& ring, Capabilities capabiliti
       ring_(ring),
       capabilities_(std::move(capabilities)),
       polling_(capabilities_.setup == SetupRung::kPolling),
-      slots_(capabilities_.completion_entries / 2 + kSlotsForWaking),
+      max_in_flight_(std::max(options.completion_entries, capabilities_.completion_entries) / 2),
+      slots_(max_in_flight_ + kSlotsForWaking),
       max_orphaned_bytes_(options.max_orphaned_bytes),
       buffers_(make_ref<BufferCache>(options.buffer_memory != nullptr
                                          ? options.buffer_memory
@@ -189,7 +190,7 @@ void RingCore::deliver_refused() {
 bool RingCore::take_entry(Operation& operation) {
   size_t reserved = &operation == wake_read_.get() ? 0 : kSlotsForWaking;
   if (slots_.size() - stats_.in_flight <= reserved ||
-      stats_.in_flight + cancels_due_ >= capabilities_.completion_entries)
+      stats_.in_flight + cancels_due_ >= 2 * max_in_flight_)
     return false;
   io_uring_sqe* entry = io_uring_get_sqe(&ring_);
   if (entry == nullptr) {
@@ -213,7 +214,7 @@ bool RingCore::take_entry(Operation& operation) {
 
 bool RingCore::send_cancel(Operation& operation) {
   if (!status_.ok() && !closing_) return false;
-  if (stats_.in_flight + cancels_due_ >= capabilities_.completion_entries) return false;
+  if (stats_.in_flight + cancels_due_ >= 2 * max_in_flight_) return false;
   io_uring_sqe* entry = io_uring_get_sqe(&ring_);
   if (entry == nullptr) {
     entries_are_short_ = true;

@@ -189,6 +189,9 @@ class RingCore final : public RefCounted<RingCore> {
   // may be what was not sent.
   bool entries_are_short_ = false;
 
+  // Also where the system granted fewer completion entries than half of this asks for: an idle
+  // connection's read may take its place for ever.
+  size_t max_in_flight_;
   std::vector<Slot> slots_;
   uint32_t free_slot_ = 0;  // the one that became free last; as many are free as are not in flight
   size_t cancels_due_ = 0;  // cancel requests whose completion has not come
