@@ -15,7 +15,8 @@
 //                        they move to memory of the Reader's own, and the buffer goes back
 //
 // Views are in a pool's buffer until the next fill-class call: who keeps views of as many Readers
-// as the pool has buffers, and waits for one more, waits for himself.
+// as the pool has buffers (PoolOptions::extra_buffers among them), and waits for one more, waits
+// for himself.
 //
 // Cost: as uring/pooled_read.h, plus the copying of partial tokens.
 

@@ -169,9 +169,10 @@ void Window::append_copy(std::string_view bytes, BufferCache& cache) {
 }
 
 void Window::move_out_of(const uring::BufferHome& home, BufferCache& cache) {
-  if (!buffer_ || !buffer_->came_from(home)) return;
+  const bool left = available() > 0;
+  if (!buffer_ || (left && !buffer_->came_from(home))) return;
   touch();
-  if (available() > 0) {
+  if (left) {
     relocate(cache.allocate(available() + kPadding, BufferKind::kHeap), 0);
     expire_views();
   } else {

@@ -86,8 +86,8 @@ class Window {
   // Copies bytes that follow the limit.
   void append_copy(std::string_view bytes, uring::BufferCache& cache);
 
-  // Lets go of a buffer that came from `home`, if the view is in one: what is left of the view
-  // moves to memory of the window's own. No allocation when nothing is left.
+  // For a call that may wait for long: lets go of the buffer if nothing is left of the view, and of
+  // one that came from `home` in any case: what is left moves to memory of the window's own.
   void move_out_of(const uring::BufferHome& home, uring::BufferCache& cache);
 
   // Puts bytes back in front of the cursor, which had been consumed from there.

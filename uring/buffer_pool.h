@@ -1,6 +1,6 @@
 // uring/buffer_pool.h
 //
-// A fixed number of buffers that many streams share.
+// A number of buffers that many streams share.
 //
 //   uring::BufferPool pool(ring, {.buffers = 16, .buffer_size = 4096});
 //   absl::StatusOr<uring::PooledBuffer> bytes = co_await pool.recv(socket);
@@ -15,7 +15,7 @@
 // Empty pools. Whoever needs a buffer when there is none waits in line, first come, first served,
 // without system calls; a buffer that comes back goes to the front of the line, and to nobody else.
 // Being out of buffers is never an error. It is back-pressure: those who keep buffers stop the
-// others. A coroutine that keeps all of them (all but those that are lent to the kernel, at most
+// others, once PoolOptions::extra_buffers are out, too (none, unless asked for). A coroutine that keeps all of them (all but those that are lent to the kernel, at most
 // half, once a socket has been read) and waits for one more waits for itself; when nothing else is
 // under way the Ring reports that as a checked failure instead of sleeping for ever.
 //

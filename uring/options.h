@@ -80,9 +80,13 @@ struct RingOptions {
   // The pool that Streams share, and other socket Readers that are told to
   // (bufio/reader_options.h). Allocated when the first one is, and touched as it is used: 1 MiB as
   // long as few talk. The kernel is lent up to half of it. More buffers serve more connections that
-  // all talk at the same moment; fewer are never an error.
-  PoolOptions receive_pool = {
-      .buffers = 1024, .buffer_size = size_t{16} << 10, .mode = PoolMode::kProvided};
+  // all talk at the same moment; fewer are never an error. When all of them are held by calls that
+  // wait for something else, as those of a server are whose clients do not read, the others get
+  // extra ones.
+  PoolOptions receive_pool = {.buffers = 1024,
+                              .buffer_size = size_t{16} << 10,
+                              .extra_buffers = size_t{32} << 10,
+                              .mode = PoolMode::kProvided};
 
   // Where buffers come from; null: the heap. Must outlive the Ring and every Reader on it.
   std::pmr::memory_resource* buffer_memory = nullptr;

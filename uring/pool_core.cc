@@ -35,6 +35,7 @@ PoolCore::PoolCore(Ref<RingCore> ring, const PoolOptions& options)
     : ring_(std::move(ring)),
       headroom_(round_up(options.buffer_size / 8 + 1, kCacheLine)),
       stride_(round_up(headroom_ + options.buffer_size + kPadding, kCacheLine)),
+      most_extra_(options.extra_buffers),
       kernel_share_(std::min(options.buffers / 2, kMostProvided)),
       kernel_few_(kFewProvided),
       process_(getpid()) {
@@ -138,9 +139,20 @@ size_t PoolCore::take_free() {
   return slot;
 }
 
+Ref<Buffer> PoolCore::lend_extra() {
+  if (extra_.size() >= most_extra_) return nullptr;
+  Ref<Buffer> memory = ring_->buffers().allocate(stride_, BufferKind::kHeap);
+  auto made =
+      std::make_unique<Buffer>(*this, memory->data(), stride_, BufferKind::kHeap, Pages::kOrdinary);
+  Buffer& buffer = *made;
+  extra_.emplace(&buffer, Extra{std::move(memory), std::move(made)});
+  ++stats_.handed_out;
+  return lend(buffer);
+}
+
 Ref<Buffer> PoolCore::try_take() {
-  if (free_.empty() || !line_.empty()) return nullptr;
-  return lend_slot(take_free());
+  if (!line_.empty()) return nullptr;
+  return free_.empty() ? lend_extra() : lend_slot(take_free());
 }
 
 Ref<Buffer> PoolCore::take(BufferWaiter& waiter) {
@@ -209,7 +221,19 @@ void PoolCore::take_all_back() {
   lending_ &= stats_.provided;
 }
 
+void PoolCore::extra_returned(Buffer& buffer) {
+  const bool ring_goes_on = ring_->status().ok();
+  if (ring_goes_on && !line_.empty()) {
+    ++stats_.handed_out;
+    line_.pop_front()->granted(lend(buffer));
+    return;
+  }
+  extra_.erase(&buffer);
+  if (!ring_goes_on && !ring_->closed()) refuse_waiters();
+}
+
 void PoolCore::returned(Buffer& buffer) {
+  if (!extra_.empty() && extra_.contains(&buffer)) return extra_returned(buffer);
   auto slot = static_cast<size_t>(&buffer - buffers_.data());
   poison(buffer.data(), stride_);
   slots_[slot] = Slot::kFree;
@@ -230,6 +254,7 @@ void PoolCore::returned(Buffer& buffer) {
 PoolStats PoolCore::stats() const {
   PoolStats stats = stats_;
   stats.free = free_.size();
+  stats.extra = extra_.size();
   line_.for_each([&stats](BufferWaiter&) { ++stats.waiting; });
   return stats;
 }

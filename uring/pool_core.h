@@ -16,7 +16,9 @@
 //
 // A buffer that comes back goes to whoever waits longest, and only when nobody waits to the kernel
 // or among the free. So a request that waits is never overtaken, neither by a later one nor by the
-// kernel's own picking, and whoever holds nothing gets its turn.
+// kernel's own picking, and whoever holds nothing gets its turn. Before anybody gets in line extra
+// buffers are made, as many as the pool may have: memory of their own, the Ring's kernel never
+// picks them, and the last share in one frees it.
 //
 // Shared by the pool's handle, by every buffer that is lent, and by every request that may pick
 // one: so memory and registration outlive the last request that the kernel may still serve with
@@ -32,6 +34,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "uring/buffer.h"
@@ -71,7 +75,7 @@ class PoolCore final : public BufferHome {
   // cannot go on.
   static Ref<PoolCore> shared(RingCore& ring);
 
-  // A buffer, unless there is none or somebody waits already.
+  // A buffer, an extra one if need be, unless there is none or somebody waits already.
   Ref<Buffer> try_take();
   // The same; null: `waiter` is in line now.
   Ref<Buffer> take(BufferWaiter& waiter);
@@ -113,6 +117,8 @@ class PoolCore final : public BufferHome {
   void take_all_back();
   size_t take_free();
   Ref<Buffer> lend_slot(size_t slot);
+  Ref<Buffer> lend_extra();
+  void extra_returned(Buffer& buffer);
   char* memory_of(size_t slot) const { return arena_->data() + slot * stride_; }
 
   Ref<RingCore> ring_;
@@ -123,6 +129,13 @@ class PoolCore final : public BufferHome {
   std::vector<Buffer> buffers_;  // one for each slot; never moved
   std::vector<uint32_t> free_;
   List<BufferWaiter, PoolLineTag> line_;
+
+  struct Extra {
+    Ref<Buffer> memory;
+    std::unique_ptr<Buffer> lent;
+  };
+  std::unordered_map<const Buffer*, Extra> extra_;  // by what is lent
+  size_t most_extra_;
 
   Ref<Buffer> provided_memory_;  // of provided_; null: there is none
   io_uring_buf_ring* provided_ = nullptr;

@@ -25,10 +25,14 @@ struct PoolOptions {
   size_t buffers = 64;
   // Bytes that one of them takes, at least 1.
   size_t buffer_size = size_t{16} << 10;
+  // How many more are made, one at a time, for whom all the others are out; each is freed when it
+  // comes back. Without them, who keeps as many buffers as there are and waits for one more waits
+  // for himself.
+  size_t extra_buffers = 0;
   PoolMode mode = PoolMode::kAuto;
 };
 
-// Always: free + with_kernel + lent = buffers.
+// Always: free + with_kernel + lent = buffers. The extra ones are beside them.
 struct PoolStats {
   size_t buffers = 0;
   size_t buffer_size = 0;
@@ -37,6 +41,7 @@ struct PoolStats {
   size_t free = 0;
   size_t with_kernel = 0;   // lent to the kernel, and not known to be picked
   size_t lent = 0;          // in the hands of requests, Readers and PooledBuffers
+  size_t extra = 0;         // PoolOptions::extra_buffers in the same hands
   size_t waiting = 0;       // requests and coroutines in line for a buffer
   uint64_t handed_out = 0;  // times that a buffer left the pool
   uint64_t waits = 0;       // times that somebody got in line

@@ -188,6 +188,28 @@ TEST_F(ReceivingTest, HalfATokenIsKeptFromTheOthersOnlyWhileThereArePlenty) {
   EXPECT_TRUE(all_home());
 }
 
+TEST_F(ReceivingTest, MemoryThatItsBytesWereMovedToGoesWhenTheyAreConsumed) {
+  MAKE_OR_SKIP(8, 64);
+  const SocketPair pair;
+  Reader reader = read(pair);
+  auto memory_while_silent = [&] {
+    Started call(reader.fill_buf());
+    turn(2);
+    EXPECT_FALSE(call.ended());
+    return memory().allocated() - memory().retired();
+  };
+  const size_t before = memory_while_silent();
+  for (int i = 0; i < 20; ++i) {
+    pair.write(std::string(30, 'x'));
+    turn(2);
+  }
+  EXPECT_EQ(block_on(ring(), reader.require(600))->size(), 600u);
+  EXPECT_GT(memory().allocated() - memory().retired(), before);
+  reader.consume(600);
+  EXPECT_EQ(memory_while_silent(), before);
+  EXPECT_TRUE(all_home());
+}
+
 // --- the end of a Reader -------------------------------------------------------------------------
 
 TEST_F(ReceivingTest, ADestroyedReaderCancelsAndEveryBufferComesHome) {
