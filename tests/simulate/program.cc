@@ -48,6 +48,8 @@ void draw_world(Program& program, Choices& choices) {
   program.rings.entries = 1U << choices.below(5);
   program.rings.completion_entries = std::max(8U << choices.below(4), 2 * program.rings.entries);
   program.rings.cache_bytes = choices.one_in(4) ? size_t{1} << 20 : 0;
+  // Not drawn, so that older seeds make the programs that they made.
+  program.rings.extra_buffers = program.seed % 2 == 0 ? 0 : program.seed % 7;
   const uint32_t actors = several ? 1 + choices.below(4) : 1;
   for (uint32_t i = 0; i < actors; ++i) program.actors.push_back(choices.below(1U << 16));
   program.winds_up = choices.one_in(2);
@@ -151,12 +153,12 @@ std::string run_choices(Choices& choices, const std::function<bool()>& exhausted
 }
 
 std::string describe(const Program& program) {
-  return absl::StrCat("plot ", uring::as_absl(plot_name(program.plot)), ", ", program.actors.size(),
-                      " actors, ", program.rings.rings, " rings of ", program.rings.entries,
-                      " and ", program.rings.completion_entries, " entries, cache ",
-                      program.rings.cache_bytes, ", ", program.steps.size(), " steps",
-                      program.plain ? ", a plain kernel" : "",
-                      program.winds_up ? ", winding up" : "");
+  return absl::StrCat(
+      "plot ", uring::as_absl(plot_name(program.plot)), ", ", program.actors.size(), " actors, ",
+      program.rings.rings, " rings of ", program.rings.entries, " and ",
+      program.rings.completion_entries, " entries, cache ", program.rings.cache_bytes, ", ",
+      program.rings.extra_buffers, " extra buffers, ", program.steps.size(), " steps",
+      program.plain ? ", a plain kernel" : "", program.winds_up ? ", winding up" : "");
 }
 
 }  // namespace bufio::simulate

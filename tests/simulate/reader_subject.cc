@@ -139,6 +139,7 @@ void set_pool(World& world, ReaderSubject& subject, Choices& choices) {
   uring::PoolOptions options;
   options.buffers = 1 + choices.below(3);
   options.buffer_size = 1 + choices.below(100);
+  options.extra_buffers = world.extra_buffers();
   options.mode = kModes[choices.below(3)];
   subject.pool.emplace(*world.ring(*subject.ring), options);
   subject.options.pool = &*subject.pool;

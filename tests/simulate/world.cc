@@ -56,6 +56,7 @@ void World::make_ring(size_t index) {
   // So small that it is dry now and then.
   options.receive_pool.buffers = 4;
   options.receive_pool.buffer_size = 64;
+  options.receive_pool.extra_buffers = shape_.extra_buffers;
   options.buffer_memory = &system_->memory();
   options.kernel = &system_->kernel();
   options.on_leak = [this](std::string_view report) { ring_leaked(report); };
@@ -161,7 +162,7 @@ void World::check_ring(size_t index, bool at_the_end) {
   if (stats.orphans > 0 || stats.orphaned_bytes > 0) fail("orphans are left behind");
   if (ring->core().receive_pool()) {
     const uring::PoolStats pool = uring::receive_pool(*ring).stats();
-    if (pool.lent + pool.waiting > 0) fail("a buffer of the Ring's pool is in use");
+    if (pool.lent + pool.extra + pool.waiting > 0) fail("a buffer of the Ring's pool is in use");
     // Else it goes with the Ring.
     ring->core().receive_pool().reset();
   }

@@ -36,6 +36,7 @@ struct RingShape {
   unsigned entries = 16;
   unsigned completion_entries = 128;
   size_t cache_bytes = 0;
+  size_t extra_buffers = 0;  // that a pool may make
 };
 
 class World {
@@ -51,6 +52,7 @@ class World {
 
   // --- rings -------------------------------------------------------------------------------------
   size_t rings() const { return rings_.size(); }
+  size_t extra_buffers() const { return shape_.extra_buffers; }
   // Null while there is none.
   uring::Ring* ring(size_t index) { return rings_[index].ring ? &*rings_[index].ring : nullptr; }
   // Changes whenever the ring is destroyed.
