@@ -160,7 +160,6 @@ absl::Status run(const Options& options, const SetUp& set_up) {
   }
   Shared shared = {options, set_up, *std::move(address), cores};
   uring::RingOptions ring_options;
-  ring_options.completion_entries = 1 << 16;  // an idle connection has a read in flight
   ring_options.busy_poll = options.busy_poll;
   return uring::run_on_cores(
       cores, [&shared](Ring& ring, int core) { return serve_on_core(shared, ring, core); },

@@ -32,10 +32,12 @@ class RingTest : public ::testing::Test {
     ASSERT_TRUE(made.ok()) << made.status();
     ring_.emplace(*std::move(made));
   }
+  // Of few requests in flight, too.
   void make_small_ring(unsigned entries, unsigned completion_entries) {
     RingOptions options;
     options.entries = entries;
     options.completion_entries = completion_entries;
+    options.max_in_flight = completion_entries / 2;
     make_ring(std::move(options));
   }
   Ring& ring() { return *ring_; }

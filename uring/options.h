@@ -35,14 +35,17 @@ struct RingOptions {
   // refused. Fewer are tried when the system is short of memory.
   unsigned entries = 256;
 
-  // Completion entries, 16 bytes each. Half as many requests may be in flight (the other half is
-  // for their cancels), so that one completion of each has room in the queue; more wait in the Ring
-  // until one completes. A server of more idle connections than that needs more.
-  //
-  // Fewer are tried when the system is short of memory, or has locked as much as the user may
-  // (RLIMIT_MEMLOCK; Linux 6.14 counts the queues, too: liburing#1408). The bound on requests in
-  // flight stays: completions for which there is no room are kept by the kernel until there is.
+  // Completion entries, 16 bytes each: how many completions may be there before the loop takes
+  // them. What comes beyond is kept by the kernel, at the price of an allocation, until there is
+  // room (IORING_FEAT_NODROP). Fewer are tried when the system is short of memory, or the user has
+  // locked as much as he may (RLIMIT_MEMLOCK; Linux 6.14 counts the queues, too: liburing#1408).
   unsigned completion_entries = 8192;
+
+  // Requests that may be in flight at once; more wait in the Ring, in order, until one completes.
+  // The read of a connection is one, for as long as the connection is idle: a Ring of more idle
+  // connections than this serves nobody. Cancels come on top. 16 bytes each, once there are so
+  // many.
+  unsigned max_in_flight = 1U << 16;
 
   // The only rung to try; none: the best that works. The environment variable URING_SETUP
   // (deferred, cooperative, plain or polling) does the same for every Ring of the process that was

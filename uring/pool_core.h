@@ -16,9 +16,9 @@
 //
 // A buffer that comes back goes to whoever waits longest, and only when nobody waits to the kernel
 // or among the free. So a request that waits is never overtaken, neither by a later one nor by the
-// kernel's own picking, and whoever holds nothing gets its turn. Before anybody gets in line extra
-// buffers are made, as many as the pool may have: memory of their own, the Ring's kernel never
-// picks them, and the last share in one frees it.
+// kernel's own picking, and whoever holds nothing gets its turn. Before anybody gets in line, extra
+// buffers are made, as many as the pool may have: each in memory of its own, never the kernel's to
+// pick, freed with its last share.
 //
 // Shared by the pool's handle, by every buffer that is lent, and by every request that may pick
 // one: so memory and registration outlive the last request that the kernel may still serve with

@@ -58,8 +58,7 @@ RingCore::RingCore(Kernel& kernel, const io_uring& ring, Capabilities capabiliti
       ring_(ring),
       capabilities_(std::move(capabilities)),
       polling_(capabilities_.setup == SetupRung::kPolling),
-      max_in_flight_(std::max(options.completion_entries, capabilities_.completion_entries) / 2),
-      slots_(max_in_flight_ + kSlotsForWaking),
+      max_in_flight_(std::max(options.max_in_flight, 1U)),
       max_orphaned_bytes_(options.max_orphaned_bytes),
       buffers_(make_ref<BufferCache>(options.buffer_memory != nullptr
                                          ? options.buffer_memory
@@ -69,7 +68,6 @@ RingCore::RingCore(Kernel& kernel, const io_uring& ring, Capabilities capabiliti
       busy_poll_(options.busy_poll),
       drain_timeout_(options.drain_timeout),
       on_leak_(options.on_leak) {
-  for (size_t i = 0; i < slots_.size(); ++i) slots_[i].next_free = static_cast<uint32_t>(i + 1);
   if (capabilities_.fixed_buffers)
     buffers_->attach(kernel_, ring_, Capabilities::kFixedBufferSlots);
 }
@@ -188,15 +186,14 @@ void RingCore::deliver_refused() {
 }
 
 bool RingCore::take_entry(Operation& operation) {
-  size_t reserved = &operation == wake_read_.get() ? 0 : kSlotsForWaking;
-  if (slots_.size() - stats_.in_flight <= reserved ||
-      stats_.in_flight + cancels_due_ >= 2 * max_in_flight_)
-    return false;
+  const size_t bound = max_in_flight_ + (&operation == wake_read_.get() ? kSlotsForWaking : 0);
+  if (stats_.in_flight >= bound) return false;
   io_uring_sqe* entry = io_uring_get_sqe(&ring_);
   if (entry == nullptr) {
     entries_are_short_ = true;
     return false;
   }
+  if (free_slot_ == slots_.size()) add_slots();
   const uint32_t index = free_slot_;
   Slot& slot = slots_[index];
   free_slot_ = slot.next_free;
@@ -212,9 +209,17 @@ bool RingCore::take_entry(Operation& operation) {
   return true;
 }
 
+// The list of the free ones is empty.
+void RingCore::add_slots() {
+  constexpr size_t kFirst = 256;
+  const size_t all = max_in_flight_ + kSlotsForWaking;
+  const size_t size = slots_.size();
+  slots_.resize(std::min(all, std::max(kFirst, 2 * size)));
+  for (size_t i = size; i < slots_.size(); ++i) slots_[i].next_free = static_cast<uint32_t>(i + 1);
+}
+
 bool RingCore::send_cancel(Operation& operation) {
   if (!status_.ok() && !closing_) return false;
-  if (stats_.in_flight + cancels_due_ >= 2 * max_in_flight_) return false;
   io_uring_sqe* entry = io_uring_get_sqe(&ring_);
   if (entry == nullptr) {
     entries_are_short_ = true;

@@ -146,6 +146,7 @@ class RingCore final : public RefCounted<RingCore> {
   bool held_back(const Operation& operation) const;
   void leave_queue(Operation& operation);
   bool take_entry(Operation& operation);
+  void add_slots();
   bool send_cancel(Operation& operation);
   void cancel_answered(Slot& slot, uint32_t generation, int32_t result);
   void cancel_again_when_due();
@@ -189,10 +190,8 @@ class RingCore final : public RefCounted<RingCore> {
   // may be what was not sent.
   bool entries_are_short_ = false;
 
-  // Also where the system granted fewer completion entries than half of this asks for: an idle
-  // connection's read may take its place for ever.
   size_t max_in_flight_;
-  std::vector<Slot> slots_;
+  std::vector<Slot> slots_;  // as many as were in flight at once, and some more
   uint32_t free_slot_ = 0;  // the one that became free last; as many are free as are not in flight
   size_t cancels_due_ = 0;  // cancel requests whose completion has not come
   List<Operation, BacklogTag> backlog_;  // queued, each with a reference

@@ -48,7 +48,8 @@ void draw_world(Program& program, Choices& choices) {
   program.rings.entries = 1U << choices.below(5);
   program.rings.completion_entries = std::max(8U << choices.below(4), 2 * program.rings.entries);
   program.rings.cache_bytes = choices.one_in(4) ? size_t{1} << 20 : 0;
-  // Not drawn, so that older seeds make the programs that they made.
+  // These are not drawn, so that older seeds make the programs that they made.
+  program.rings.max_in_flight = program.seed % 3 == 0 ? 1000 : program.rings.completion_entries / 2;
   program.rings.extra_buffers = program.seed % 2 == 0 ? 0 : program.seed % 7;
   const uint32_t actors = several ? 1 + choices.below(4) : 1;
   for (uint32_t i = 0; i < actors; ++i) program.actors.push_back(choices.below(1U << 16));
@@ -156,9 +157,10 @@ std::string describe(const Program& program) {
   return absl::StrCat(
       "plot ", uring::as_absl(plot_name(program.plot)), ", ", program.actors.size(), " actors, ",
       program.rings.rings, " rings of ", program.rings.entries, " and ",
-      program.rings.completion_entries, " entries, cache ", program.rings.cache_bytes, ", ",
-      program.rings.extra_buffers, " extra buffers, ", program.steps.size(), " steps",
-      program.plain ? ", a plain kernel" : "", program.winds_up ? ", winding up" : "");
+      program.rings.completion_entries, " entries and ", program.rings.max_in_flight,
+      " requests in flight, cache ", program.rings.cache_bytes, ", ", program.rings.extra_buffers,
+      " extra buffers, ", program.steps.size(), " steps", program.plain ? ", a plain kernel" : "",
+      program.winds_up ? ", winding up" : "");
 }
 
 }  // namespace bufio::simulate

@@ -113,8 +113,8 @@ class Play {
        size_t kernel_decisions = kKernelDecisions)
       : text_(std::move(text)),
         kernel_choices_(choices, kernel_decisions),
-        world_(make_sim_system(kernel_choices_, knobs), {.entries = 8, .completion_entries = 32},
-               trace) {
+        world_(make_sim_system(kernel_choices_, knobs),
+               {.entries = 8, .completion_entries = 32, .max_in_flight = 16}, trace) {
     int fd = -1;
     ReaderOptions options = {.read_size = 2, .max_read_ahead = 1, .pipe_size = 0};
     options.buffers = BufferKind::kHeap;
@@ -411,8 +411,8 @@ TEST(ThreeRequests, EachCompletesOnceHoweverItsCancelIsAnswered) {
   for_all_choices([&knobs](Choices& choices, const LineSink& trace) {
     // Two entries, so that the third waits in the Ring.
     LimitedChoices kernel_choices(choices, kKernelDecisions);
-    World world(make_sim_system(kernel_choices, knobs), {.entries = 2, .completion_entries = 8},
-                trace);
+    World world(make_sim_system(kernel_choices, knobs),
+                {.entries = 2, .completion_entries = 8, .max_in_flight = 4}, trace);
     std::vector<int> ends;
     std::vector<std::unique_ptr<FarEnd>> far_ends(3);
     std::vector<uring::Ref<Request>> requests;

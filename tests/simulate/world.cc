@@ -51,6 +51,7 @@ void World::make_ring(size_t index) {
   uring::RingOptions options;
   options.entries = shape_.entries;
   options.completion_entries = shape_.completion_entries;
+  options.max_in_flight = shape_.max_in_flight;
   options.fixed_buffers = system_->fixed_buffers();
   options.buffer_cache_bytes = shape_.cache_bytes;
   // So small that it is dry now and then.

@@ -35,6 +35,7 @@ struct RingShape {
   size_t rings = 1;
   unsigned entries = 16;
   unsigned completion_entries = 128;
+  unsigned max_in_flight = 64;
   size_t cache_bytes = 0;
   size_t extra_buffers = 0;  // that a pool may make
 };
