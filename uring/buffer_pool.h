@@ -15,9 +15,10 @@
 // Empty pools. Whoever needs a buffer when there is none waits in line, first come, first served,
 // without system calls; a buffer that comes back goes to the front of the line, and to nobody else.
 // Being out of buffers is never an error. It is back-pressure: those who keep buffers stop the
-// others, once PoolOptions::extra_buffers are out, too (none, unless asked for). A coroutine that keeps all of them (all but those that are lent to the kernel, at most
+// others. A coroutine that keeps all of them (all but those that are lent to the kernel, at most
 // half, once a socket has been read) and waits for one more waits for itself; when nothing else is
-// under way the Ring reports that as a checked failure instead of sleeping for ever.
+// under way the Ring reports that as a checked failure instead of sleeping for ever. Where that is
+// not wanted PoolOptions::extra_buffers, which are made before anybody waits, give way.
 //
 // Ownership. The handle, each PooledBuffer, each Reader on the pool and each request in flight
 // share the pool's memory; they may die in any order, the Ring included. A Ring that leaks requests

@@ -192,8 +192,8 @@ class RingCore final : public RefCounted<RingCore> {
 
   size_t max_in_flight_;
   std::vector<Slot> slots_;  // as many as were in flight at once, and some more
-  uint32_t free_slot_ = 0;  // the one that became free last; as many are free as are not in flight
-  size_t cancels_due_ = 0;  // cancel requests whose completion has not come
+  uint32_t free_slot_ = 0;   // the one that became free last; slots_.size(): none is free
+  size_t cancels_due_ = 0;   // cancel requests whose completion has not come
   List<Operation, BacklogTag> backlog_;  // queued, each with a reference
   List<Operation, BacklogTag> held_;     // queued behind the graveyard's bound, the same
   List<Operation, BacklogTag> refused_;  // refused, each with a reference
