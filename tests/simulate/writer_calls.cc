@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <memory_resource>
 #include <span>
 #include <string>
@@ -25,6 +24,12 @@ namespace bufio::simulate {
 
 using uring::Task;
 using uring::testing::SeededChoices;
+
+namespace {
+
+constexpr int kManyLooks = 100'000;
+
+}  // namespace
 
 Task<void> WriterCalls::write(WriterActor& a, size_t n) {
   const std::string bytes = letters(a.accepted_, n);
@@ -152,11 +157,12 @@ Task<void> WriterCalls::close(WriterActor& a) {
   const bool open_elsewhere = a.subject_->kind == SinkKind::kLentPipe ||
                               (a.subject_->duplicated != nullptr && *a.subject_->duplicated);
   if (!ends || open_elsewhere) co_return;
-  // A worker of the kernel's may hold the file until this thread enters the kernel again.
-  for (int looks = 0; looks < 1000 && !a.subject_->record->outlet->ended(); ++looks) {
+  // A worker of the kernel's may hold the file until this thread enters the kernel again. Turns are
+  // what counts here: time stands still for as long as any actor has something to bring.
+  for (int looks = 0; looks < kManyLooks && !a.subject_->record->outlet->ended(); ++looks) {
     uring::Ring* const ring = a.live_ring();
     if (ring == nullptr) co_return;
-    co_await uring::sleep_for(*ring, std::chrono::milliseconds(1));
+    co_await uring::yield(*ring);
     if (a.writer_gone()) co_return;
   }
   a.expect(a.subject_->record->outlet->ended(), "closed, and no end to be seen");
