@@ -150,7 +150,7 @@ class PlaguedKernel final : public uring::LinuxKernel {
     for (int looks = 0; result == -ETIME; ++looks) {
       if (on_idle_ && on_idle_()) {
         looks = 0;
-      } else if (timeout != nullptr && looks >= kPatience) {
+      } else if (timeout != nullptr && looks >= (syncs_.empty() ? kPatience : kDiskPatience)) {
         advance(std::chrono::seconds(timeout->tv_sec) + std::chrono::nanoseconds(timeout->tv_nsec));
         break;
       }
@@ -160,9 +160,14 @@ class PlaguedKernel final : public uring::LinuxKernel {
     spoil(ring, seen);
     return result;
   }
+  void tear_down(io_uring& ring) override {
+    std::erase_if(syncs_, [&ring](const auto& sync) { return sync.first == ring.ring_fd; });
+    LinuxKernel::tear_down(ring);
+  }
 
  private:
   static constexpr int kPatience = 20;
+  static constexpr int kDiskPatience = 10'000;  // 3 s
 
   int take(io_uring& ring, unsigned to_submit, unsigned min_complete, unsigned flags) {
     constexpr __kernel_timespec kLook = {.tv_sec = 0, .tv_nsec = 300'000};
@@ -170,14 +175,15 @@ class PlaguedKernel final : public uring::LinuxKernel {
                               min_complete > 0 ? &kLook : nullptr);
   }
 
-  // Notes which requests are reads at an offset.
+  // Notes which requests are reads at an offset, and which wait for a disk.
   void look_at_entries(const io_uring& ring) {
-    if (!plagued_) return;
     for (unsigned at = *ring.sq.khead; at != *ring.sq.ktail; ++at) {
       // Where there is an array of entries, a Ring has them in order (linux_kernel.cc).
       const io_uring_sqe& entry = ring.sq.sqes[at & ring.sq.ring_mask];
       const bool read = entry.opcode == IORING_OP_READ || entry.opcode == IORING_OP_READ_FIXED;
-      if (read && entry.off != UINT64_MAX) positional_.push_back({ring.ring_fd, entry.user_data});
+      const std::pair<int, uint64_t> request = {ring.ring_fd, entry.user_data};
+      if (plagued_ && read && entry.off != UINT64_MAX) positional_.push_back(request);
+      if (entry.opcode == IORING_OP_FSYNC) syncs_.push_back(request);
     }
   }
 
@@ -188,6 +194,7 @@ class PlaguedKernel final : public uring::LinuxKernel {
       io_uring_cqe& entry = ring.cq.cqes[at & ring.cq.ring_mask];
       if (entry.res == -EFAULT) ++faults_;
       const std::pair<int, uint64_t> request = {ring.ring_fd, entry.user_data};
+      std::erase(syncs_, request);
       if (std::erase(positional_, request) == 0 || entry.res <= 0) continue;
       const uint32_t dice = choices_.below(8);
       if (dice == 7) entry.res = -EINTR;
@@ -204,6 +211,7 @@ class PlaguedKernel final : public uring::LinuxKernel {
   uint64_t faults_ = 0;
   EndWatch ends_;
   std::vector<std::pair<int, uint64_t>> positional_;
+  std::vector<std::pair<int, uint64_t>> syncs_;
 };
 
 class RealSystem final : public System {
