@@ -37,8 +37,6 @@ class ExtraBuffers : public PoolTest, public ::testing::WithParamInterface<PoolM
   PoolOptions of(size_t buffers, size_t extra) {
     return {.buffers = buffers, .buffer_size = 64, .extra_buffers = extra, .mode = GetParam()};
   }
-  bool only_ordinary_ones_at_home() const { return all_home() && pool_stats().extra == 0; }
-  PoolStats pool_stats() const { return const_cast<ExtraBuffers&>(*this).pool().stats(); }
 };
 
 TEST_P(ExtraBuffers, ReadersThatAreLookedAtKeepNobodyWaiting) {
@@ -55,14 +53,14 @@ TEST_P(ExtraBuffers, ReadersThatAreLookedAtKeepNobodyWaiting) {
       ASSERT_TRUE(view.ok()) << view.status();
       views.push_back(*view);
     }
-    EXPECT_GE(pool_stats().extra, 16u);
-    EXPECT_EQ(pool_stats().waits, 0u);
+    EXPECT_GE(pool().stats().extra, 16u);
+    EXPECT_EQ(pool().stats().waits, 0u);
     for (size_t i = 0; i < views.size(); ++i) {
       EXPECT_EQ(views[i], "number " + std::to_string(i + 1));
     }
   }
   ASSERT_TRUE(turn_until(ring(), [&] { return ring().stats().in_flight == 0; }));
-  EXPECT_TRUE(only_ordinary_ones_at_home());
+  EXPECT_TRUE(all_home());
   EXPECT_EQ(memory().allocated() - memory().retired(), ordinary);
 }
 
@@ -70,7 +68,7 @@ TEST_P(ExtraBuffers, TheBoundIsKeptAndAnExtraOneThatComesBackIsHandedOn) {
   MAKE_POOL_OR_SKIP(of(2, 1));
   std::vector<PooledBuffer> held;
   for (int i = 0; i < 3; ++i) held.push_back(*block_on(ring(), pool().acquire()));
-  EXPECT_EQ(pool_stats().extra, 1u);
+  EXPECT_EQ(pool().stats().extra, 1u);
   EXPECT_FALSE(pool().try_acquire().has_value());
   std::vector<std::string> got;
   auto take = [](BufferPool& from, std::string name, std::vector<std::string>& into) -> Task<void> {
@@ -80,19 +78,19 @@ TEST_P(ExtraBuffers, TheBoundIsKeptAndAnExtraOneThatComesBackIsHandedOn) {
   spawn(ring(), take(pool(), "first", got));
   spawn(ring(), take(pool(), "second", got));
   block_on(ring(), yield(ring()));
-  EXPECT_EQ(pool_stats().waiting, 2u);
+  EXPECT_EQ(pool().stats().waiting, 2u);
   held.pop_back();
   ring().run();
   EXPECT_EQ(got, (std::vector<std::string>{"first", "second"}));
   held.clear();
-  EXPECT_TRUE(only_ordinary_ones_at_home());
+  EXPECT_TRUE(all_home());
 }
 
 TEST_P(ExtraBuffers, OneThatOutlivesItsRingIsFreed) {
   MAKE_POOL_OR_SKIP(of(2, 1));
   std::vector<PooledBuffer> held;
   for (int i = 0; i < 3; ++i) held.push_back(*block_on(ring(), pool().acquire()));
-  EXPECT_EQ(pool_stats().extra, 1u);
+  EXPECT_EQ(pool().stats().extra, 1u);
   destroy_pool();
   destroy_ring();
   held.clear();

@@ -116,7 +116,8 @@ class PoolTest : public ::testing::Test {
   // Nobody has a buffer, and none is missing.
   bool all_home() const {
     const PoolStats stats = pool_->stats();
-    return stats.lent == 0 && stats.waiting == 0 && stats.free + stats.with_kernel == stats.buffers;
+    return stats.lent + stats.extra == 0 && stats.waiting == 0 &&
+           stats.free + stats.with_kernel == stats.buffers;
   }
 
  private:
